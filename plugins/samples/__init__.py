@@ -1,0 +1,1 @@
+"""Built-in plugins, through the same door as anybody's."""

@@ -1,0 +1,77 @@
+"""What a plugin imports: hooks, contributions, params, records, shapes, results, events, errors. No torch, no Qt."""
+
+from workbench.api.contributions import (
+    Architecture,
+    Command,
+    Contribution,
+    DoctorCheck,
+    Exporter,
+    Importer,
+    InferenceView,
+    Metric,
+    Panel,
+    Preset,
+    RecordEditor,
+    Runner,
+    Sample,
+    Task,
+)
+from workbench.api.errors import Cancelled, WorkbenchError
+from workbench.api.hooks import API_VERSION, hookimpl
+from workbench.api.io import SPLITS, Finding, ImportedRecord, ImportStream, Sniff, StoredRecord
+from workbench.api.params import Params, ParamSpec, describe, option, validate
+from workbench.api.records import Record, RecordType, TaggedTokens, Text
+from workbench.api.refs import Ref
+from workbench.api.registry import Catalogue, Registrar
+from workbench.api.results import LabelledSpan, Report, Result, TokenLabels
+from workbench.api.shapes import Compatibility, IOShape, Trait, compatibility
+from workbench.api.trace import LayerTrace, Trace
+
+__all__ = [
+    "API_VERSION",
+    "SPLITS",
+    "Architecture",
+    "Cancelled",
+    "Catalogue",
+    "Command",
+    "Compatibility",
+    "Contribution",
+    "DoctorCheck",
+    "Exporter",
+    "Finding",
+    "IOShape",
+    "ImportStream",
+    "ImportedRecord",
+    "Importer",
+    "InferenceView",
+    "LabelledSpan",
+    "LayerTrace",
+    "Metric",
+    "Panel",
+    "ParamSpec",
+    "Params",
+    "Preset",
+    "Record",
+    "RecordEditor",
+    "RecordType",
+    "Ref",
+    "Registrar",
+    "Report",
+    "Result",
+    "Runner",
+    "Sample",
+    "Sniff",
+    "StoredRecord",
+    "Task",
+    "TaggedTokens",
+    "Text",
+    "TokenLabels",
+    "Trace",
+    "Trait",
+    "WorkbenchError",
+    "compatibility",
+    "describe",
+    "hookimpl",
+    "option",
+    "validate",
+]

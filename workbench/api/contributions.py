@@ -1,0 +1,254 @@
+"""Contributions: what a plugin registers. Frozen descriptions whose heavy part is a lazy :class:`Ref`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from workbench.api.params import Params
+from workbench.api.records import RecordType
+from workbench.api.refs import Ref
+from workbench.api.shapes import IOShape, Trait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """A named, good first choice of options."""
+
+    title: str
+    values: Mapping[str, Any]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """A family of recurrent networks.
+
+    ``factory`` resolves to a callable ``(params, input_size: int) -> workbench.nn.contract.Encoder`` (or TreeEncoder,
+    or a decoder pair). ``equations`` is Markdown shown in the application.
+    """
+
+    HOOK: ClassVar[str] = "register_architectures"
+
+    id: str
+    title: str
+    params: type[Params]
+    factory: Ref
+    shapes: frozenset[IOShape]
+    accepts: frozenset[Trait]
+    fitting: Literal["gradient", "closed_form"] = "gradient"
+    equations: str = ""
+    summary: str = ""
+    presets: tuple[Preset, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a model learns to do.
+
+    ``factory`` resolves to a callable ``(params) -> workbench.nn.contract.TaskModel``. ``record`` and ``result`` are the
+    kinds of its input and output; ``metrics`` are metric ids, the first one chooses the best checkpoint.
+    ``proposals`` (optional) resolves to ``(statistics) -> list[(params values, sentence)]``, for a dropped file.
+    """
+
+    HOOK: ClassVar[str] = "register_tasks"
+
+    id: str
+    title: str
+    params: type[Params]
+    record: str
+    result: str
+    shape: IOShape
+    factory: Ref
+    needs: frozenset[Trait] = frozenset()
+    metrics: tuple[str, ...] = ()
+    record_types: tuple[RecordType, ...] = ()
+    summary: str = ""
+    presets: tuple[Preset, ...] = ()
+    parse_input: Ref | None = None
+    """Resolves to ``(text: str) -> list[Record]``: a typed or pasted input, tokenised as the training data is."""
+    proposals: Ref | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Importer:
+    """Reads a file as a stream of records.
+
+    ``sniff`` resolves to ``(head: bytes, path: Path) -> Sniff | None`` (:mod:`workbench.api.io`); ``factory`` to a
+    callable ``(path, options: Params) -> ImportStream``.
+    """
+
+    HOOK: ClassVar[str] = "register_importers"
+
+    id: str
+    title: str
+    extensions: tuple[str, ...]
+    record: str
+    params: type[Params]
+    sniff: Ref
+    factory: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exporter:
+    """Writes a path. ``factory`` resolves to a callable whose arguments depend on ``of`` (see the plugin guide)."""
+
+    HOOK: ClassVar[str] = "register_exporters"
+
+    id: str
+    title: str
+    suffix: str
+    of: Literal["model", "predictions", "dataset", "report"]
+    factory: Ref
+    record: str = ""
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A small data set, ready to train.
+
+    ``factory`` resolves to ``() -> Iterable[tuple[split, document, Record]]``. ``verb`` titles its welcome card
+    ("Tag"); ``task``, ``architecture`` and ``run`` (a partial run configuration) say what one click trains;
+    ``inputs`` are pinned inputs shown as it learns.
+    """
+
+    HOOK: ClassVar[str] = "register_samples"
+
+    id: str
+    title: str
+    record: str
+    licence: str
+    factory: Ref
+    summary: str = ""
+    verb: str = ""
+    task: str = ""
+    architecture: str = ""
+    run: Mapping[str, Any] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """``factory`` resolves to ``() -> workbench.nn.contract.MetricState``: update, compute, reset."""
+
+    HOOK: ClassVar[str] = "register_metrics"
+
+    id: str
+    title: str
+    result: str
+    higher_is_better: bool
+    factory: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorCheck:
+    """``factory`` resolves to ``(records: Iterable[StoredRecord]) -> Iterable[Finding]`` (:mod:`workbench.api.io`)."""
+
+    HOOK: ClassVar[str] = "register_doctor_checks"
+
+    id: str
+    title: str
+    record: str
+    factory: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """Starts, controls and follows a run somewhere (this machine, a cluster)."""
+
+    HOOK: ClassVar[str] = "register_runners"
+
+    id: str
+    title: str
+    params: type[Params]
+    factory: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command-line subcommand; ``factory`` resolves to a function typer can run."""
+
+    HOOK: ClassVar[str] = "register_commands"
+
+    name: str
+    summary: str
+    factory: Ref
+
+    @property
+    def id(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordEditor:
+    """GUI: ``factory`` resolves to ``(context: EditorContext) -> QWidget`` that shows and edits one kind of record."""
+
+    HOOK: ClassVar[str] = "register_record_editors"
+
+    record: str
+    factory: Ref
+
+    @property
+    def id(self) -> str:
+        return self.record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceView:
+    """GUI: ``factory`` resolves to ``(context: PanelContext) -> QWidget`` with ``show_result(result)``."""
+
+    HOOK: ClassVar[str] = "register_inference_views"
+
+    result: str
+    factory: Ref
+
+    @property
+    def id(self) -> str:
+        return self.result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """GUI: ``factory`` resolves to ``(context: PanelContext) -> QWidget``; shown as a dock or in a stage."""
+
+    HOOK: ClassVar[str] = "register_panels"
+
+    id: str
+    title: str
+    area: Literal["left", "right", "bottom", "train", "explain", "evaluate"]
+    factory: Ref
+    for_architecture: str = ""
+    for_task: str = ""
+
+
+Contribution = (
+    Architecture
+    | Task
+    | Importer
+    | Exporter
+    | Sample
+    | Metric
+    | DoctorCheck
+    | Runner
+    | Command
+    | RecordEditor
+    | InferenceView
+    | Panel
+)
+CONTRIBUTION_TYPES: tuple[type[Any], ...] = (
+    Architecture,
+    Task,
+    Importer,
+    Exporter,
+    Sample,
+    Metric,
+    DoctorCheck,
+    Runner,
+    Command,
+    RecordEditor,
+    InferenceView,
+    Panel,
+)
+GUI_HOOKS: frozenset[str] = frozenset({RecordEditor.HOOK, InferenceView.HOOK, Panel.HOOK})

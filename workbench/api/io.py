@@ -1,0 +1,76 @@
+"""What importers, exporters, samples and data checks exchange with the host application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from workbench.api.records import Record
+
+SPLITS: tuple[str, ...] = ("train", "validation", "test")
+"""Names of the splits; a record in none has the split ""."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sniff:
+    """An importer's proposal for a file: how sure (0 to 1), why in a sentence, and the options it would use."""
+
+    confidence: float
+    reason: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedRecord:
+    """One record of a stream; ``raw`` is its exact source text with separators (byte-equal export), ``line`` 1-based."""
+
+    record: Record
+    line: int
+    document: str = ""
+    raw: str = ""
+    split: str = ""
+
+
+class ImportStream(Protocol):
+    """Iterates over records; after the end ``format`` and ``layers`` describe the file for export and statistics.
+
+    ``format`` must be JSON-able and hold what an exporter needs to write edited records as the file had them
+    (columns, separators, scheme, newline, byte-order mark). ``layers`` maps a layer's name to
+    {"kind": "span" | "label", "source_scheme": …}. ``problems`` are findings that did not stop the import.
+    """
+
+    format: dict[str, Any]
+    layers: dict[str, dict[str, Any]]
+    problems: list[Finding]
+
+    def __iter__(self) -> Iterator[ImportedRecord]: ...
+
+    def position(self) -> tuple[int, int]:
+        """Bytes read and bytes in all, for progress."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a check found: severity "error" | "warning" | "info", in words, where, and a fix when there is one."""
+
+    check: str
+    severity: str
+    message: str
+    record_ids: tuple[int, ...] = ()
+    line: int | None = None
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record of the store: ``id`` is stable, ``position`` its place in the dataset, ``edited`` since the import."""
+
+    id: int
+    position: int
+    split: str
+    document: str
+    record: Record
+    raw: str = ""
+    edited: bool = False

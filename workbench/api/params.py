@@ -1,0 +1,167 @@
+"""Options declared once: forms, command-line flags, the run file and validation all derive from them.
+
+A contribution's options are a :class:`Params` subclass whose fields are made by :func:`option`::
+
+    class LstmParams(Params):
+        hidden_size: int = option(128, ge=1, le=8192, unit="units", what="How much the network can remember at once.",
+                                  when="Raise it when validation loss stays high.", typical="100 to 300 for tagging")
+"""
+
+from __future__ import annotations
+
+import types
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticUndefined
+
+from workbench.api.errors import WorkbenchError
+
+Model = TypeVar("Model", bound=BaseModel)
+ParamKind = Literal["bool", "int", "float", "choice", "text", "list"]
+
+
+class Params(BaseModel):
+    """Base of every set of options: frozen, validated, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+def option(
+    default: Any,
+    *,
+    what: str,
+    when: str = "",
+    typical: str = "",
+    unit: str = "",
+    title: str = "",
+    advanced: bool = False,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+) -> Any:
+    """A field of a :class:`Params` class.
+
+    ``what`` it does, ``when`` to change it, a ``typical`` value, its ``unit`` and bounds; ``advanced`` ones are
+    folded away in forms. Types understood: bool, int, float, str, ``Literal[...]``, enums, ``X | None`` and
+    ``tuple[X, ...]``.
+    """
+    return Field(
+        default,
+        title=title or None,
+        description=what,
+        ge=ge,
+        gt=gt,
+        le=le,
+        lt=lt,
+        json_schema_extra={"when": when, "typical": typical, "unit": unit, "advanced": advanced},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ParamSpec:
+    """One option as forms and flags see it."""
+
+    name: str
+    title: str
+    kind: ParamKind
+    default: Any
+    what: str
+    when: str = ""
+    typical: str = ""
+    unit: str = ""
+    advanced: bool = False
+    optional: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    exclusive_minimum: bool = False
+    exclusive_maximum: bool = False
+    choices: tuple[str, ...] = ()
+    item_kind: ParamKind | None = None
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+
+def describe(params: type[Params]) -> tuple[ParamSpec, ...]:
+    """The options of ``params`` in their order of declaration."""
+    return tuple(_describe_field(name, info) for name, info in params.model_fields.items())
+
+
+def validate(params: type[Model], values: dict[str, Any], *, file: str | None = None, where: str = "") -> Model:
+    """Build ``params`` from plain values; :class:`WorkbenchError` naming the first wrong option and its bounds."""
+    try:
+        return params.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"]) or "?"
+        known = ", ".join(params.model_fields)
+        fix = f"The options are: {known}." if first["type"] == "extra_forbidden" else "Change the value and try again."
+        raise WorkbenchError(
+            f"{where + '.' if where else ''}{name}: {first['msg']} (got {first.get('input')!r}).",
+            fix=fix,
+            file=file,
+            details=str(error),
+        ) from error
+
+
+def _describe_field(name: str, info: Any) -> ParamSpec:
+    annotation, optional = _unwrap_optional(info.annotation)
+    kind, choices, item = _kind_of(annotation)
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    bounds: dict[str, float] = {}
+    for constraint in info.metadata:
+        for key in ("ge", "gt", "le", "lt"):
+            value = getattr(constraint, key, None)
+            if value is not None:
+                bounds[key] = value
+    default = None if info.default is PydanticUndefined else info.default
+    if isinstance(default, Enum):
+        default = default.value
+    return ParamSpec(
+        name=name,
+        title=info.title or name.replace("_", " ").capitalize(),
+        kind=kind,
+        default=default,
+        what=info.description or "",
+        when=str(extra.get("when", "")),
+        typical=str(extra.get("typical", "")),
+        unit=str(extra.get("unit", "")),
+        advanced=bool(extra.get("advanced", False)),
+        optional=optional,
+        minimum=bounds.get("ge", bounds.get("gt")),
+        maximum=bounds.get("le", bounds.get("lt")),
+        exclusive_minimum="gt" in bounds,
+        exclusive_maximum="lt" in bounds,
+        choices=choices,
+        item_kind=item,
+    )
+
+
+def _unwrap_optional(annotation: Any) -> tuple[Any, bool]:
+    if get_origin(annotation) in (Union, types.UnionType):
+        inner = [a for a in get_args(annotation) if a is not type(None)]
+        if len(inner) == 1:
+            return inner[0], True
+    return annotation, False
+
+
+def _kind_of(annotation: Any) -> tuple[ParamKind, tuple[str, ...], ParamKind | None]:
+    if get_origin(annotation) is Literal:
+        return "choice", tuple(str(a) for a in get_args(annotation)), None
+    if get_origin(annotation) in (tuple, list):
+        return "list", (), _kind_of(get_args(annotation)[0])[0]
+    if isinstance(annotation, type):
+        if issubclass(annotation, Enum):
+            return "choice", tuple(str(member.value) for member in annotation), None
+        if issubclass(annotation, bool):
+            return "bool", (), None
+        if issubclass(annotation, int):
+            return "int", (), None
+        if issubclass(annotation, float):
+            return "float", (), None
+    return "text", (), None

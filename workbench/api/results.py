@@ -1,0 +1,124 @@
+"""Results: one typed prediction each, as plain values that JSON can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+
+@runtime_checkable
+class Result(Protocol):
+    """What views, exporters and the command line ask of every result type."""
+
+    KIND: ClassVar[str]
+
+    def to_json(self) -> dict[str, Any]: ...
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self: ...
+
+    def summary(self) -> str:
+        """One line of text: what a terminal shows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSpan:
+    """Tokens ``start`` to ``end`` (exclusive) carry ``label`` with ``probability`` (0 to 1)."""
+
+    start: int
+    end: int
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLabels:
+    """A label for every token: ``labels[i]`` with ``probabilities[i]``; ``spans`` for span schemes.
+
+    ``alternatives[i]`` are the most probable labels of token i as (label, probability), best first.
+    ``n_best`` are whole label sequences with their model probability, best first (the first equals ``labels``).
+    """
+
+    KIND: ClassVar[str] = "token_labels"
+
+    tokens: tuple[str, ...]
+    labels: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    spans: tuple[LabelledSpan, ...] = ()
+    alternatives: tuple[tuple[tuple[str, float], ...], ...] = ()
+    n_best: tuple[tuple[tuple[str, ...], float], ...] = ()
+    layer: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        return cls(
+            tokens=tuple(data["tokens"]),
+            labels=tuple(data["labels"]),
+            probabilities=tuple(data["probabilities"]),
+            spans=tuple(LabelledSpan(**span) for span in data.get("spans", ())),
+            alternatives=tuple(
+                tuple((str(label), float(p)) for label, p in token) for token in data.get("alternatives", ())
+            ),
+            n_best=tuple((tuple(labels), float(p)) for labels, p in data.get("n_best", ())),
+            layer=str(data.get("layer", "")),
+        )
+
+    def summary(self) -> str:
+        if self.spans:
+            return " · ".join(
+                f"{' '.join(self.tokens[span.start : span.end])} → {span.label} {span.probability:.2f}"
+                for span in self.spans
+            )
+        return " ".join(f"{token}/{label}" for token, label in zip(self.tokens, self.labels, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An evaluation: headline ``metrics``, a ``table`` by type, a ``confusion`` matrix, and the worst ``examples``.
+
+    ``table`` rows are {"label", "precision", "recall", "f1", "support", …}. ``confusion[i][j]`` counts gold
+    ``confusion_labels[i]`` predicted as ``confusion_labels[j]``. ``examples`` are {"record_id", "gold": record json,
+    "result": result json, "errors": int, "loss": float}, worst first. ``protocol`` says how it was measured.
+    """
+
+    split: str
+    n_records: int
+    n_tokens: int
+    metrics: Mapping[str, float]
+    table: tuple[Mapping[str, Any], ...] = ()
+    confusion_labels: tuple[str, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+    examples: tuple[Mapping[str, Any], ...] = ()
+    protocol: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "split": self.split,
+            "n_records": self.n_records,
+            "n_tokens": self.n_tokens,
+            "metrics": dict(self.metrics),
+            "table": [dict(row) for row in self.table],
+            "confusion_labels": list(self.confusion_labels),
+            "confusion": [list(row) for row in self.confusion],
+            "examples": [dict(example) for example in self.examples],
+            "protocol": dict(self.protocol or {}),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        return cls(
+            split=str(data["split"]),
+            n_records=int(data["n_records"]),
+            n_tokens=int(data["n_tokens"]),
+            metrics=dict(data["metrics"]),
+            table=tuple(data.get("table", ())),
+            confusion_labels=tuple(data.get("confusion_labels", ())),
+            confusion=tuple(tuple(row) for row in data.get("confusion", ())),
+            examples=tuple(data.get("examples", ())),
+            protocol=dict(data.get("protocol") or {}),
+        )

@@ -1,0 +1,77 @@
+"""The five input/output shapes of recurrent networks, and whether an architecture can serve a task."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from workbench.api.contributions import Architecture, Task
+
+
+class IOShape(StrEnum):
+    """How many inputs become how many outputs."""
+
+    ONE_TO_ONE = "one_to_one"
+    ONE_TO_MANY = "one_to_many"
+    MANY_TO_ONE = "many_to_one"
+    MANY_TO_MANY_ALIGNED = "many_to_many_aligned"
+    MANY_TO_MANY = "many_to_many"
+
+    @property
+    def label(self) -> str:
+        return {
+            "one_to_one": "one to one",
+            "one_to_many": "one to many",
+            "many_to_one": "many to one",
+            "many_to_many_aligned": "many to many, aligned",
+            "many_to_many": "many to many, any length",
+        }[self.value]
+
+
+class Trait(StrEnum):
+    """What a task may need of an architecture, and an architecture may offer."""
+
+    CAUSAL = "causal"
+    """The state at t has seen inputs up to t only, and can be stepped: generation, live series."""
+    TREE = "tree"
+    """Reads trees, not only sequences."""
+    DECODER = "decoder"
+    """Writes an output sequence of its own length."""
+    SEQUENCE = "sequence"
+    """Reads sequences, one state for each position."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compatibility:
+    """``ok``, or one teachable sentence why not. Truthy when compatible."""
+
+    ok: bool
+    reason: str = ""
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+
+_REASONS: dict[Trait, str] = {
+    Trait.CAUSAL: "A network that also reads from right to left would see the very value it has to predict.",
+    Trait.TREE: "This network reads one step after another; the task composes the nodes of a tree.",
+    Trait.DECODER: "This network gives one state for each input step; the task writes an output of another length.",
+    Trait.SEQUENCE: "This network composes the nodes of a tree; the task is a plain sequence without one.",
+}
+
+
+def compatibility(task: Task, architecture: Architecture) -> Compatibility:
+    """Whether ``architecture`` can serve ``task``: yes, or the reason in a sentence a student understands."""
+    missing: AbstractSet[Trait] = task.needs - architecture.accepts
+    for trait in Trait:
+        if trait in missing:
+            return Compatibility(False, _REASONS[trait])
+    if task.shape not in architecture.shapes:
+        return Compatibility(
+            False,
+            f"{architecture.title} does not do {task.shape.label}, which {task.title} is.",
+        )
+    return Compatibility(True)

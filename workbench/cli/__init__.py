@@ -1,0 +1,1 @@
+"""The command line, and the worker's entry point, where all rooms are joined."""

@@ -1,0 +1,1 @@
+"""The dataset store, edits and their undo, importing, splits, statistics and packing."""

@@ -1,0 +1,1 @@
+"""Composes task and architecture, trains, evaluates, predicts and traces. Torch, no Qt."""

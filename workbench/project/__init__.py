@@ -1,0 +1,1 @@
+"""The project folder, settings and schema versions."""

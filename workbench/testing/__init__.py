@@ -1,0 +1,1 @@
+"""Fixtures and fakes for plugin authors."""
