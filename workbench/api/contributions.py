@@ -47,8 +47,8 @@ class Architecture:
 class Task:
     """What a model learns to do.
 
-    ``factory`` resolves to a callable ``(params) -> workbench.nn.contract.TaskModel``. ``record`` and ``result`` are the
-    kinds of its input and output; ``metrics`` are metric ids, the first one chooses the best checkpoint.
+    ``factory`` resolves to a callable ``(params) -> workbench.nn.contract.TaskModel``. ``record`` and ``result`` are
+    the kinds of its input and output; ``metrics`` are metric ids, the first chooses the best checkpoint.
     ``proposals`` (optional) resolves to ``(statistics) -> list[(params values, sentence)]``, for a dropped file.
     """
 

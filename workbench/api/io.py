@@ -23,7 +23,7 @@ class Sniff:
 
 @dataclass(frozen=True, slots=True)
 class ImportedRecord:
-    """One record of a stream; ``raw`` is its exact source text with separators (byte-equal export), ``line`` 1-based."""
+    """One record of a stream; ``raw`` is its exact source text, for byte-equal export; ``line`` is 1-based."""
 
     record: Record
     line: int
