@@ -1,0 +1,45 @@
+"""Dropout for sequences: one mask for all steps, and whole words at a time."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class LockedDropout(nn.Module):
+    """Variational dropout: the same units are dropped at every step of a sequence.
+
+    Source: Gal & Ghahramani (2016), "A theoretically grounded application of dropout in recurrent neural networks".
+    ``x`` (B, T, D) → (B, T, D). Does nothing in evaluation.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.probability <= 0:
+            return x
+        keep = 1.0 - self.probability
+        mask = torch.empty(x.shape[0], 1, x.shape[2], dtype=x.dtype, device=x.device).bernoulli_(keep)
+        return x * mask.div_(keep) if keep > 0 else x * mask
+
+    def extra_repr(self) -> str:
+        return f"probability={self.probability}"
+
+
+class WordDropout(nn.Module):
+    """Drops whole steps (words) of ``x`` (B, T, D), without rescaling: the network learns to do without a word."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.probability <= 0:
+            return x
+        keep = 1.0 - self.probability
+        return x * torch.empty(x.shape[0], x.shape[1], 1, dtype=x.dtype, device=x.device).bernoulli_(keep)
+
+    def extra_repr(self) -> str:
+        return f"probability={self.probability}"
