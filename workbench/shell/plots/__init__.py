@@ -1,0 +1,1 @@
+"""Plots: pyqtgraph dressed from the theme, imported with the first plot."""

@@ -1,0 +1,99 @@
+"""What a plugin's ``gui.py`` may import of the shell, and nothing else of it.
+
+A factory of a panel, an inference view or a record editor gets one of the contexts below, never the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from workbench.api import Record, WorkbenchError
+from workbench.shell.theme import Theme, current_theme
+from workbench.shell.widgets import (
+    Button,
+    Card,
+    EmptyState,
+    ErrorCard,
+    FlowLayout,
+    FlowText,
+    Muted,
+    Piece,
+    SectionTitle,
+    Text,
+)
+
+if TYPE_CHECKING:
+    from workbench.shell.plots.canvas import Canvas
+
+Notify = Callable[[WorkbenchError | str], None]
+
+
+class EventFeed(QObject):
+    """``arrived`` carries lists of run events as they come; ``restarted`` says another run was selected."""
+
+    arrived = Signal(object)
+    restarted = Signal()
+
+
+@dataclass(frozen=True, slots=True)
+class PanelContext:
+    """What a panel or an inference view may use.
+
+    ``run`` and ``dataset`` answer what is selected now (or None). ``submit(job, on_result, on_error)`` asks a worker.
+    """
+
+    theme: Theme
+    notify: Notify
+    run: Callable[[], Any] = lambda: None
+    dataset: Callable[[], Any] = lambda: None
+    events: EventFeed = field(default_factory=EventFeed)
+    submit: Callable[..., Any] = lambda *_arguments: None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EditorContext:
+    """What a record editor may use.
+
+    ``labels`` maps a layer's name to its labels, in the order of their digits. ``commit(record, name)`` stores the
+    changed record as one undoable edit called ``name``. ``layers`` describes the layers as the importer found them.
+    """
+
+    theme: Theme
+    notify: Notify
+    commit: Callable[[Record, str], None] = lambda _record, _name: None
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    layers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    read_only: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def make_canvas(title: str, *, x_label: str = "", y_label: str = "", theme: Theme | None = None) -> Canvas:
+    """A themed plot for lines and points; pyqtgraph is imported with the first."""
+    from workbench.shell.plots.canvas import Canvas
+
+    return Canvas(title, x_label=x_label, y_label=y_label, theme=theme or current_theme())
+
+
+__all__ = [
+    "Button",
+    "Card",
+    "EditorContext",
+    "EmptyState",
+    "ErrorCard",
+    "EventFeed",
+    "FlowLayout",
+    "FlowText",
+    "Muted",
+    "PanelContext",
+    "Piece",
+    "SectionTitle",
+    "Text",
+    "Theme",
+    "current_theme",
+    "make_canvas",
+]

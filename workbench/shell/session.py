@@ -1,0 +1,437 @@
+"""The session: what is open, what is selected, what runs. Stages and docks read it and ask it; none knows another."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from workbench.api import Architecture, Catalogue, Event, Task, WorkbenchError, compatibility
+from workbench.shell.background import BackgroundTask, BusyState, Work
+from workbench.shell.jobs import JobHandle, OnError, OnProgress, OnResult, Workers
+from workbench.shell.live_run import LiveRun
+from workbench.shell.theme import Theme
+
+if TYPE_CHECKING:
+    from workbench.data import DatasetInfo
+    from workbench.host import ProblemList
+    from workbench.project import Project, Settings
+    from workbench.runs.config import RunConfig
+    from workbench.runs.folder import RunFolder
+
+logger = logging.getLogger(__name__)
+
+
+class Session(QObject):
+    """One open project (or none) and everything the window shows of it. Lives in the GUI thread."""
+
+    project_changed = Signal()
+    dataset_changed = Signal()
+    """Another dataset is selected (or none)."""
+    dataset_edited = Signal()
+    """The records of the selected dataset changed."""
+    run_changed = Signal()
+    """Another run is selected; ``events`` starts afresh."""
+    runs_changed = Signal()
+    """The list of runs, or the state of one."""
+    events_arrived = Signal(object)
+    """``list[Event]`` of the selected run, in order; all of them are also in ``events``."""
+    stage_requested = Signal(str)
+    notice = Signal(object)
+    """A :class:`WorkbenchError` or a sentence for the person."""
+    busy_changed = Signal()
+    draft_changed = Signal()
+    device_changed = Signal()
+    training_changed = Signal()
+    """A run began, paused, went on or ended."""
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        problems: ProblemList,
+        settings: Settings | None = None,
+        theme: Theme | None = None,
+        start_worker: Callable[..., Any] | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        """``start_worker(on_notice)`` spawns a worker; without it jobs answer with an error saying so."""
+        super().__init__(parent)
+        self.catalogue = catalogue
+        self.problems = problems
+        self.settings = settings
+        self.theme = theme if theme is not None else Theme("light", parent=self)
+        self.project: Project | None = None
+        self.dataset: DatasetInfo | None = None
+        self.run: RunFolder | None = None
+        self.config: RunConfig | None = None
+        self.events: list[Event] = []
+        self.device: dict[str, Any] = {}
+        self._tasks: list[BackgroundTask] = []
+        self.workers = Workers(start_worker or _no_worker, self)
+        self.workers.ready.connect(self._on_ready)
+        self.workers.died.connect(self._on_died)
+        self.workers.failed.connect(self.notice)
+        self._live: LiveRun | None = None
+        self._training: LiveRun | None = None
+
+    # --- project and dataset ------------------------------------------------------------------------------------
+
+    def open_project(self, path: Path | str) -> None:
+        """Open the project folder; :class:`WorkbenchError` when it is none."""
+        from workbench.project import Project
+
+        self._use_project(Project.open(Path(path)))
+
+    def create_project(self, path: Path | str, name: str) -> None:
+        from workbench.project import Project
+
+        self._use_project(Project.create(Path(path), name))
+
+    def _use_project(self, project: Project) -> None:
+        self.close_project()
+        self.project = project
+        if self.settings is not None and hasattr(self.settings, "add_recent"):
+            self.settings.add_recent(project.path)
+        self.project_changed.emit()
+        datasets = project.store.datasets()
+        if datasets:
+            self.set_dataset(datasets[-1].id)
+        runs = self.runs()
+        self.runs_changed.emit()
+        if runs:
+            self.set_run(runs[-1])
+
+    def close_project(self) -> None:
+        """Let go of the project. A run in training goes on in its worker."""
+        for task in list(self._tasks):
+            task.close()
+            task.join(5.0)
+        self._tasks.clear()
+        self._drop_live()
+        if self.project is not None:
+            self.project.close()
+        had = self.project is not None
+        self.project, self.dataset, self.run, self.config = None, None, None, None
+        self.events = []
+        if had:
+            self.dataset_changed.emit()
+            self.run_changed.emit()
+            self.runs_changed.emit()
+            self.project_changed.emit()
+
+    def set_dataset(self, dataset_id: int | str) -> None:
+        """Select a dataset of the project, and propose a task for it."""
+        if self.project is None:
+            return
+        self.dataset = self.project.store.dataset(dataset_id)
+        self._propose_draft()
+        self.dataset_changed.emit()
+
+    def refresh_dataset(self) -> None:
+        """Read the selected dataset's description again, after an edit or an import."""
+        if self.project is not None and self.dataset is not None:
+            self.dataset = self.project.store.dataset(self.dataset.id)
+            self.dataset_edited.emit()
+
+    def undo(self) -> None:
+        self._step_history("undo")
+
+    def redo(self) -> None:
+        self._step_history("redo")
+
+    def _step_history(self, direction: str) -> None:
+        if self.project is None or self.dataset is None:
+            return
+        try:
+            getattr(self.project.store, direction)(self.dataset.id)
+        except WorkbenchError as error:
+            self.notice.emit(error)
+            return
+        self.refresh_dataset()
+
+    # --- draft ---------------------------------------------------------------------------------------------------
+
+    @property
+    def task(self) -> Task | None:
+        return self._find(self.catalogue.task, self.config.task.id) if self.config else None
+
+    @property
+    def architecture(self) -> Architecture | None:
+        return self._find(self.catalogue.architecture, self.config.architecture.id) if self.config else None
+
+    @staticmethod
+    def _find(look_up: Callable[[str], Any], id: str) -> Any:
+        try:
+            return look_up(id)
+        except WorkbenchError:
+            return None  # its plugin is missing; stages show a placeholder
+
+    def set_draft(
+        self,
+        *,
+        task: str | None = None,
+        task_params: Mapping[str, Any] | None = None,
+        architecture: str | None = None,
+        architecture_params: Mapping[str, Any] | None = None,
+        training: Mapping[str, Any] | None = None,
+        inputs: tuple[str, ...] | None = None,
+        data: Mapping[str, Any] | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Change parts of the configuration the next Train uses; another task or architecture starts from defaults."""
+        from workbench.runs.config import parse_config
+
+        if self.dataset is None:
+            return
+        old = self.config.model_dump(mode="json") if self.config is not None else {}
+        values: dict[str, Any] = {
+            "task": dict(old.get("task", {"id": "", "params": {}})),
+            "architecture": dict(old.get("architecture", {"id": "", "params": {}})),
+            "data": {**old.get("data", {}), "dataset": self.dataset.name, **(data or {})},
+            "training": {**old.get("training", {}), **(training or {})},
+            "inputs": list(inputs) if inputs is not None else old.get("inputs", []),
+            "name": name if name is not None else old.get("name", ""),
+        }
+        for section, chosen, params in (
+            ("task", task, task_params),
+            ("architecture", architecture, architecture_params),
+        ):
+            if chosen is not None and chosen != values[section]["id"]:
+                values[section] = {"id": chosen, "params": {}}
+            if params is not None:
+                values[section]["params"] = {**values[section]["params"], **params}
+        new = parse_config(values)
+        if new != self.config:
+            self.config = new
+            self.draft_changed.emit()
+
+    def _propose_draft(self) -> None:
+        assert self.dataset is not None
+        tasks = [task for task in self.catalogue.tasks() if task.record == self.dataset.record]
+        if not tasks:
+            self.config = None
+            self.draft_changed.emit()
+            return
+        keep = self.task if self.task in tasks else None
+        task = keep or tasks[0]
+        if keep is None:
+            self.config = None
+        fitting = [a for a in self.catalogue.architectures() if compatibility(task, a)]
+        # a network that reads both ways is the better first choice wherever the task allows it
+        fitting.sort(key=lambda a: (not a.id.startswith("birnn"), not a.id.startswith("lstm")))
+        current = self.architecture
+        architecture = current if current in fitting else (fitting[0] if fitting else None)
+        if architecture is None:
+            self.config = None
+            self.draft_changed.emit()
+            return
+        self.set_draft(task=task.id, architecture=architecture.id)
+
+    # --- runs ----------------------------------------------------------------------------------------------------
+
+    def runs(self) -> list[RunFolder]:
+        return list(self.project.runs()) if self.project is not None else []
+
+    def set_run(self, run: RunFolder | str | None) -> None:
+        """Select a run by folder or id: its events so far arrive, and those to come if it is alive."""
+        if isinstance(run, str):
+            run = next((item for item in self.runs() if item.id == run), None)
+        if run is not None and self.run is not None and run.path == self.run.path:
+            return
+        self._drop_live()
+        self.run, self.events = run, []
+        self.run_changed.emit()
+        if run is not None:
+            self._follow(run)
+
+    @property
+    def training(self) -> bool:
+        """Whether a run of this window is being trained (or is paused)."""
+        return self._training is not None
+
+    @property
+    def paused(self) -> bool:
+        return self._training is not None and self._training.paused
+
+    @property
+    def training_run(self) -> RunFolder | None:
+        return self._training.run if self._training is not None else None
+
+    def start_training(self, config: RunConfig | None = None) -> RunFolder | None:
+        """Make a run of ``config`` (or the draft) and train it in the worker."""
+        config = config or self.config
+        if self.project is None or config is None:
+            self.notice.emit(
+                WorkbenchError("There is nothing to train yet.", fix="Open your data or a sample, then press Train.")
+            )
+            return None
+        if self._training is not None:
+            self.notice.emit("A run is being trained already; stop it first.")
+            return None
+        try:
+            run = self.project.new_run(config)
+        except WorkbenchError as error:
+            self.notice.emit(error)
+            return None
+        self._begin(run, resume=False)
+        return run
+
+    def resume_run(self) -> None:
+        """Go on with the selected run from its last checkpoint."""
+        if self.run is not None and self._training is None:
+            self._begin(self.run, resume=True)
+
+    def _begin(self, run: RunFolder, *, resume: bool) -> None:
+        self._drop_live()
+        self.run, self.events = run, []
+        self.run_changed.emit()
+        live = LiveRun(run, self)
+        self._attach(live)
+        self._training = live
+        live.train(self.workers, self.project.path if self.project else None, resume=resume)
+        self.runs_changed.emit()
+        self.training_changed.emit()
+
+    def pause(self) -> None:
+        self._ask("pause")
+
+    def resume(self) -> None:
+        """Go on after a pause; with nothing in training, resume the selected run."""
+        if self._training is not None:
+            self._ask("resume")
+        else:
+            self.resume_run()
+
+    def stop(self) -> None:
+        """Stop and keep the best model so far."""
+        self._ask("stop")
+
+    def discard(self) -> None:
+        self._ask("discard")
+
+    def _ask(self, command: str) -> None:
+        if self._training is not None:
+            self._training.ask(command)
+
+    def _follow(self, run: RunFolder) -> None:
+        if self._training is not None and self._training.run.path == run.path:
+            live = self._training
+            self._attach(live)
+            self._on_events(list(live.events))
+            return
+        live = LiveRun(run, self)
+        self._attach(live)
+        live.follow()
+        if live.alive and self._training is None:
+            self._training = live  # it was started by an earlier window: re-attached
+            self.training_changed.emit()
+
+    def _attach(self, live: LiveRun) -> None:
+        self._live = live
+        live.arrived.connect(self._on_events)
+        live.changed.connect(self._on_live_changed)
+
+    def _drop_live(self) -> None:
+        live, self._live = self._live, None
+        if live is None:
+            return
+        live.arrived.disconnect(self._on_events)
+        live.changed.disconnect(self._on_live_changed)
+        if live is not self._training:
+            live.close()
+            live.deleteLater()
+
+    def _on_events(self, events: list[Event]) -> None:
+        self.events.extend(events)
+        self.events_arrived.emit(events)
+
+    def _on_live_changed(self) -> None:
+        live = self.sender()
+        if isinstance(live, LiveRun) and not live.alive and live is self._training:
+            self._training = None
+            if live.error is not None:
+                self.notice.emit(live.error)
+        self.runs_changed.emit()
+        self.training_changed.emit()
+
+    # --- jobs ----------------------------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        job: Mapping[str, Any],
+        on_result: OnResult | None = None,
+        on_error: OnError | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> JobHandle:
+        """Hand ``job`` to the worker that can answer it soonest; callbacks come in the GUI thread.
+
+        While a run is trained its worker answers questions about that run; everything else goes to a second worker.
+        """
+        name = "main"
+        if self._training is not None and job.get("job") not in ("train", "ping"):
+            same = str(job.get("run", "")) == str(self._training.run.path)
+            name = "main" if same and (job.get("live") or job.get("job") == "trace") else "helper"
+        return self.workers.submit(job, on_result, on_error, on_progress, name=name)
+
+    def run_in_background(
+        self,
+        function: Work,
+        on_done: Callable[[Any], object] | None = None,
+        on_error: OnError | None = None,
+        on_progress: Callable[[str, int, int], object] | None = None,
+        title: str = "",
+    ) -> BackgroundTask:
+        """Run ``function(progress, cancelled)`` on a thread; the status line shows its phase, and Cancel beside it."""
+        task = BackgroundTask(function, title, self)
+        self._tasks.append(task)
+        task.progressed.connect(lambda _state: self.busy_changed.emit())
+        task.failed.connect(self.notice)
+        task.ended.connect(lambda: self._ended(task))
+        task.begin(on_done, on_error, on_progress)
+        self.busy_changed.emit()
+        return task
+
+    @property
+    def busy(self) -> BusyState | None:
+        """The background work the status line shows: the newest."""
+        return self._tasks[-1].state if self._tasks else None
+
+    def cancel_busy(self) -> None:
+        if self._tasks:
+            self._tasks[-1].cancel()
+
+    def _ended(self, task: BackgroundTask) -> None:
+        if task in self._tasks:
+            self._tasks.remove(task)
+        task.deleteLater()
+        self.busy_changed.emit()
+
+    def notify(self, message: WorkbenchError | str) -> None:
+        self.notice.emit(message)
+
+    def close(self) -> None:
+        """Before the application ends: no callback comes after this."""
+        self.close_project()
+        if self._training is not None:
+            self._training.close()
+            self._training = None
+        self.workers.close()
+
+    def _on_ready(self, message: dict[str, Any]) -> None:
+        self.device = message
+        self.device_changed.emit()
+
+    def _on_died(self, name: str, text: str) -> None:
+        if name == "main":
+            self.device = {}
+            self.device_changed.emit()
+            if self._training is not None:
+                self._training.worker_died(text)
+
+
+def _no_worker(_on_notice: Callable[..., None]) -> Any:
+    raise WorkbenchError("No worker process was started.", fix="Start the application again.")

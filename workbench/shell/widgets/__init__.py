@@ -1,0 +1,23 @@
+"""Small widgets every stage shares: cards, empty states, error cards, forms, labels, buttons."""
+
+from workbench.shell.widgets.buttons import Button
+from workbench.shell.widgets.card import Card, EmptyState, ErrorCard
+from workbench.shell.widgets.flow import FlowLayout
+from workbench.shell.widgets.flow_text import FlowText, Piece
+from workbench.shell.widgets.labels import Figure, Muted, SectionTitle, Text
+from workbench.shell.widgets.params_form import ParamsForm
+
+__all__ = [
+    "Button",
+    "Card",
+    "EmptyState",
+    "ErrorCard",
+    "Figure",
+    "FlowLayout",
+    "FlowText",
+    "Muted",
+    "ParamsForm",
+    "Piece",
+    "SectionTitle",
+    "Text",
+]
