@@ -74,3 +74,5 @@ class StoredRecord:
     record: Record
     raw: str = ""
     edited: bool = False
+    source: int = 0
+    """Which of ``format["sources"]`` it was imported from, for export; -1 for one made in the application."""

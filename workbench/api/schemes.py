@@ -7,9 +7,10 @@ Inside the application span layers are IOB2; files may be IOB1, IOB2, IOBES (als
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 OUTSIDE = "O"
 
@@ -114,12 +115,48 @@ def convert(tags: Sequence[str], source: Scheme, target: Scheme) -> tuple[str, .
 
 def to_iob2(tags: Sequence[str], scheme: Scheme) -> tuple[str, ...]:
     """``tags`` as the application holds them. IOB2 tags pass as they are: a broken one is reported, not mended."""
-    return convert(tags, scheme, Scheme.IOB2)
+    if scheme in (Scheme.IOB2, Scheme.PLAIN):
+        return tuple(tags)
+    return tuple(map(_iob2_tag, (OUTSIDE, *tags), tags))
+
+
+@lru_cache(maxsize=1 << 16)
+def _iob2_tag(previous: str, tag: str) -> str:
+    """IOB2 of one tag: whether it begins a span depends on the tag before it alone, so importing is a table look-up."""
+    letter, label = parse_tag(tag)
+    if letter == "O":
+        return OUTSIDE
+    before, before_label = parse_tag(previous)
+    begins = before in "OES" or letter in "BS" or before_label != label
+    return f"{'B' if begins else 'I'}{'-' + label if label else ''}"
 
 
 def from_iob2(tags: Sequence[str], scheme: Scheme) -> tuple[str, ...]:
     """IOB2 ``tags`` in the scheme of a file or a model."""
     return convert(tags, Scheme.IOB2, scheme)
+
+
+def is_legal_sequence(tags: Sequence[str], scheme: Scheme = Scheme.IOB2) -> bool:
+    """Whether ``tags`` keep to ``scheme`` throughout (fast; :func:`illegal_positions` says where they do not)."""
+    if scheme in (Scheme.PLAIN, Scheme.IO) or not tags:
+        return True
+    check = _legality(scheme)
+    return all(map(check, (None, *tags), tags)) and is_legal(tags[-1], None, scheme)
+
+
+@lru_cache(maxsize=16)
+def _legality(scheme: Scheme) -> Callable[[str | None, str], bool]:
+    known = _KNOWN[scheme]
+
+    @lru_cache(maxsize=1 << 16)
+    def check(previous: str | None, tag: str) -> bool:
+        return _well_formed(tag, known) and is_legal(previous, tag, scheme)
+
+    return check
+
+
+def _well_formed(tag: str, known: frozenset[str]) -> bool:
+    return tag[:1] in known and (len(tag) == 1 or tag[1] == "-")
 
 
 def is_legal(previous: str | None, following: str | None, scheme: Scheme = Scheme.IOB2) -> bool:
@@ -152,7 +189,7 @@ def illegal_positions(tags: Sequence[str], scheme: Scheme = Scheme.IOB2) -> list
         if tag == "O" and (previous is None or previous == "O"):
             previous = tag
             continue
-        if (tag[:1] not in known or (len(tag) > 1 and tag[1] != "-")) or not is_legal(previous, tag, scheme):
+        if not _well_formed(tag, known) or not is_legal(previous, tag, scheme):
             found.append(position)
         previous = tag
     if previous is not None and not is_legal(previous, None, scheme) and len(tags) - 1 not in found:
