@@ -99,6 +99,10 @@ def mix(a: QColor, b: QColor, share: float) -> QColor:
     )
 
 
+def _rgb(colour: QColor) -> tuple[float, float, float]:
+    return colour.redF(), colour.greenF(), colour.blueF()
+
+
 class Theme(QObject):
     """The colours in use. ``name`` is what was asked for ("system" included), ``resolved`` the palette it means."""
 
@@ -225,6 +229,10 @@ class Theme(QObject):
         palette.setColor(QPalette.ColorGroup.Disabled, role.Accent, c("border"))
         return palette
 
+    def field_line(self) -> QColor:
+        """The line around fields to type in and boxes to tick."""
+        return mix(self.color("border"), self.color("muted"), 0.72)
+
     def apply(self, app: QApplication) -> None:
         """Dress the application: Fusion, the palette, the font; follow the system's light or dark from now on."""
         self._app = app
@@ -244,6 +252,13 @@ class Theme(QObject):
         if self._app is not None:
             self._app.setFont(self.font())
             self._app.setPalette(self.palette())
+            field = self.palette()
+            # Fusion draws the frame of a field in its window colour, darkened by 1.4: invisible on dark unless we
+            # give fields another one, from which the wanted line comes out (3:1 on the surface).
+            line = self.field_line()
+            field.setColor(QPalette.ColorRole.Window, QColor.fromRgbF(*(min(1.0, v * 1.4) for v in _rgb(line))))
+            for name in ("QAbstractSpinBox", "QLineEdit", "QComboBox", "QCheckBox", "QRadioButton"):
+                self._app.setPalette(field, name)
         self.changed.emit()
 
 

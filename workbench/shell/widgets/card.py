@@ -131,6 +131,7 @@ class ErrorCard(Card):
             buttons.addWidget(Button("Dismiss", kind="quiet", on_click=on_dismiss))
         buttons.addStretch(1)
         self.body.addLayout(buttons)
+        self.body.addStretch(1)
         self.setAccessibleName(f"Problem: {error.what}")
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
 

@@ -129,6 +129,7 @@ class TextField(Field):
         self._spec = spec
         self._value: Any = spec.default
         edit = QLineEdit(parent)
+        edit.setTextMargins(3, 0, 3, 0)
         self.widget = self._edit = edit
         if spec.optional:
             edit.setPlaceholderText("automatic")
