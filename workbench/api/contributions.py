@@ -156,7 +156,11 @@ class DoctorCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
-    """Starts, controls and follows a run somewhere (this machine, a cluster)."""
+    """Starts, controls and follows a run somewhere (this machine, a cluster).
+
+    ``factory`` resolves to ``(params) -> (command: list[str], environment: dict[str, str])``: a process that speaks the
+    worker's language on its standard input and output.
+    """
 
     HOOK: ClassVar[str] = "register_runners"
 
