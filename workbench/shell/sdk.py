@@ -13,6 +13,10 @@ from PySide6.QtCore import QObject, Signal
 
 from workbench.api import Record, WorkbenchError
 from workbench.shell.theme import Theme, current_theme
+from workbench.shell.tokens.bars import ProbabilityBars
+from workbench.shell.tokens.labelling import LabelColours
+from workbench.shell.tokens.sentence_editor import SentenceEditor
+from workbench.shell.tokens.token_flow import TokenFlow
 from workbench.shell.widgets import (
     Button,
     Card,
@@ -88,12 +92,16 @@ __all__ = [
     "EventFeed",
     "FlowLayout",
     "FlowText",
+    "LabelColours",
     "Muted",
     "PanelContext",
     "Piece",
+    "ProbabilityBars",
     "SectionTitle",
+    "SentenceEditor",
     "Text",
     "Theme",
+    "TokenFlow",
     "current_theme",
     "make_canvas",
 ]
