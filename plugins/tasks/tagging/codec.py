@@ -1,0 +1,360 @@
+"""Tagged sentences ↔ arrays: vocabularies of words, characters and labels, fitted on the training split only.
+
+What a word is in the model: its Unicode form NFC; for its word vector also lower-cased and with digits as 0, as the
+options say. The same happens to every input later, so an unknown word is treated in prediction as in validation.
+Vocabularies are in sorted order, so that the same data give the same numbers on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from workbench_plugins.tasks.tagging.params import TaggingParams
+
+from workbench.api import Record, TaggedTokens, WorkbenchError
+from workbench.api.schemes import Evidence, Scheme, from_iob2, tags_of
+from workbench.api.schemes import spans as spans_of
+from workbench.nn.contract import Batch, Encoding
+
+PADDING, UNKNOWN = 0, 1
+WORD_START, WORD_END = 2, 3
+FIRST_WORD, FIRST_CHARACTER = 2, 4
+MAX_CHARACTERS = 30
+"""Characters of a word that are read; a longer one keeps its beginning and its end."""
+CHARACTER_FREQUENCY = 2
+"""A character seen once is unknown: so the unknown character's vector is learned too."""
+PREFERRED_LAYERS = ("ner", "entities", "entity")
+CODEC_VERSION = 1
+CASINGS = 9
+"""Values of :func:`casing` and the padding's 0."""
+
+
+def normalise(word: str) -> str:
+    """The one Unicode form of ``word`` that vocabularies hold."""
+    return word if word.isascii() else unicodedata.normalize("NFC", word)
+
+
+def casing(word: str) -> int:
+    """The shape of ``word``: ALL CAPS 1, one capital 2, lower 3, Capitalised 4, number 5, with digits 6, sign 7, mixed 8."""
+    if word.isupper():
+        return 1 if len(word) > 1 else 2
+    if word.islower():
+        return 3
+    if word.istitle() and word[:1].isupper() and word[1:].islower():
+        return 4
+    if any(character.isdigit() for character in word):
+        return 5 if not any(character.isalpha() for character in word) else 6
+    return 8 if any(character.isalpha() for character in word) else 7
+
+
+def is_span_scheme(scheme: Scheme) -> bool:
+    """Whether tags of ``scheme`` mark spans. Bare labels do not: the application holds spans as IOB2."""
+    return scheme not in (Scheme.PLAIN, Scheme.IO)
+
+
+def choose_layer(schemes: Mapping[str, Scheme]) -> str:
+    """The layer to learn when none is named; ``schemes`` in the order of the file."""
+    spanned = [name for name, scheme in schemes.items() if is_span_scheme(scheme)]
+    for name in spanned:
+        if name.lower() in PREFERRED_LAYERS:
+            return name
+    return spanned[0] if spanned else next(iter(schemes))
+
+
+@dataclass(slots=True)
+class TaggedBatch(Batch):
+    """A batch that also knows the lengths of its distinct words (U,), on the CPU whatever the device."""
+
+    character_lengths: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+
+    def to(self, device: torch.device) -> TaggedBatch:
+        if device.type == "cpu":
+            return self
+        moved = Batch(self.fields, self.lengths, self.units).to(device)
+        return TaggedBatch(moved.fields, self.lengths, self.units, self.character_lengths)
+
+
+@dataclass(slots=True)
+class TaggingCodec:
+    """Vocabularies and label set of one layer.
+
+    ``words`` and ``characters`` are the known ones in sorted order; ``singletons`` are places in ``words`` of those
+    seen once. ``labels`` are what the network tells apart: IOBES tags where ``spans``, else the layer's own labels.
+    """
+
+    layer: str
+    spans: bool
+    labels: tuple[str, ...]
+    words: tuple[str, ...]
+    singletons: tuple[int, ...]
+    characters: tuple[str, ...]
+    lower_case: bool
+    normalise_digits: bool
+    read_characters: bool = True
+    _word_ids: dict[str, int] = field(init=False, repr=False, compare=False)
+    _character_ids: dict[str, int] = field(init=False, repr=False, compare=False)
+    _label_ids: dict[str, int] = field(init=False, repr=False, compare=False)
+    _cache: dict[str, tuple[int, int, int, NDArray[np.int32]]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._word_ids = {word: i for i, word in enumerate(self.words, FIRST_WORD)}
+        self._character_ids = {character: i for i, character in enumerate(self.characters, FIRST_CHARACTER)}
+        self._label_ids = {label: i for i, label in enumerate(self.labels)}
+        self._cache = {}
+
+    # --- what a word is
+
+    @property
+    def n_words(self) -> int:
+        """Word vectors, with those for padding and unknown words."""
+        return len(self.words) + FIRST_WORD
+
+    @property
+    def n_characters(self) -> int:
+        return len(self.characters) + FIRST_CHARACTER
+
+    def key(self, word: str) -> str:
+        """What stands for ``word`` (NFC) in the vocabulary."""
+        return word_key(word, self.lower_case, self.normalise_digits)
+
+    def knows(self, word: str) -> bool:
+        """Whether ``word`` has a vector of its own."""
+        return self.key(normalise(word)) in self._word_ids
+
+    def _read(self, token: str) -> tuple[int, int, int, NDArray[np.int32]]:
+        """(word id, casing, form hash, character ids) of a token, remembered."""
+        known = self._cache.get(token)
+        if known is not None:
+            return known
+        word = normalise(token)
+        if len(word) > MAX_CHARACTERS:
+            word_seen = word[: MAX_CHARACTERS // 2] + word[-(MAX_CHARACTERS // 2) :]
+        else:
+            word_seen = word
+        ids = [self._character_ids.get(character, UNKNOWN) for character in word_seen]
+        spelling = np.array([WORD_START, *ids, WORD_END], dtype=np.int32)
+        form = int.from_bytes(hashlib.blake2b(spelling.tobytes(), digest_size=8).digest(), "little", signed=True)
+        entry = (self._word_ids.get(self.key(word), UNKNOWN), casing(word), form, spelling)
+        if len(self._cache) < 200_000:  # bounded: an endless stream of new words must not fill memory
+            self._cache[token] = entry
+        return entry
+
+    # --- records to arrays
+
+    def encode(self, record: Record) -> Encoding:
+        """``words, casing, forms, labels, character_lengths`` (T,) and ``characters`` (all words end to end)."""
+        sentence = as_tagged(record)
+        read = [self._read(token) for token in sentence.tokens]
+        tags = sentence.layers.get(self.layer)
+        encoding: dict[str, NDArray[Any]] = {
+            "words": np.array([entry[0] for entry in read], dtype=np.int32),
+            "casing": np.array([entry[1] for entry in read], dtype=np.uint8),
+            "labels": self._encode_labels(tags, len(read)),
+        }
+        if self.read_characters:
+            encoding["forms"] = np.array([entry[2] for entry in read], dtype=np.int64)
+            encoding["character_lengths"] = np.array([len(entry[3]) for entry in read], dtype=np.int32)
+            encoding["characters"] = (
+                np.concatenate([entry[3] for entry in read]) if read else np.zeros(0, dtype=np.int32)
+            )
+        return encoding
+
+    def _encode_labels(self, tags: Sequence[str] | None, length: int) -> NDArray[np.int16]:
+        """Label ids; a label never seen in training (or none at all) is label 0, so that a loss can be computed."""
+        if tags is None:
+            return np.zeros(length, dtype=np.int16)
+        written = from_iob2(tags, Scheme.IOBES) if self.spans else tags
+        return np.array([self._label_ids.get(tag, 0) for tag in written], dtype=np.int16)
+
+    def length(self, record: Record) -> int:
+        return len(as_tagged(record).tokens)
+
+    def collate(self, items: Sequence[Encoding]) -> TaggedBatch:
+        """Padded tensors; the characters of every distinct word once, and each token's row among them.
+
+        ``words, casing, labels, form_rows`` (B, T) and ``characters`` (U, W).
+        """
+        sizes = np.array([len(item["words"]) for item in items], dtype=np.int64)
+        total, longest = int(sizes.sum()), int(sizes.max())
+        starts = np.cumsum(sizes) - sizes
+        rows = np.repeat(np.arange(len(items)), sizes)
+        places = rows * longest + (np.arange(total) - np.repeat(starts, sizes))
+        fields: dict[str, Tensor] = {}
+
+        def pad(name: str, flat: NDArray[Any]) -> None:
+            padded = np.zeros(len(items) * longest, dtype=np.int64)
+            padded[places] = flat
+            fields[name] = torch.from_numpy(padded.reshape(len(items), longest))
+
+        for name in ("words", "casing", "labels"):
+            pad(name, np.concatenate([item[name] for item in items]))
+        lengths = torch.from_numpy(sizes)
+        if not self.read_characters:
+            return TaggedBatch(fields, lengths, total)
+        forms = np.concatenate([item["forms"] for item in items])
+        _, first, inverse = np.unique(forms, return_index=True, return_inverse=True)
+        pad("form_rows", inverse.reshape(-1))
+        characters = np.concatenate([item["characters"] for item in items])
+        widths = np.concatenate([item["character_lengths"] for item in items]).astype(np.int64)
+        offsets = (np.cumsum(widths) - widths)[first]
+        widths = widths[first]
+        steps = np.arange(int(widths.max()))
+        inside = steps < widths[:, None]
+        spelled = np.where(inside, characters[np.where(inside, offsets[:, None] + steps, 0)], PADDING)
+        fields["characters"] = torch.from_numpy(spelled.astype(np.int64))
+        return TaggedBatch(fields, lengths, total, torch.from_numpy(widths))
+
+    # --- labels
+
+    def tags(self, ids: Sequence[int]) -> tuple[str, ...]:
+        """Label ids as the application holds labels: legal IOB2 where the layer has spans."""
+        written = [self.labels[i] for i in ids]
+        return tags_of(spans_of(written), len(written)) if self.spans else tuple(written)
+
+    @property
+    def scheme(self) -> Scheme:
+        return Scheme.IOBES if self.spans else Scheme.PLAIN
+
+    # --- on disk
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "version": CODEC_VERSION,
+            "layer": self.layer,
+            "spans": self.spans,
+            "labels": list(self.labels),
+            "words": list(self.words),
+            "singletons": list(self.singletons),
+            "characters": list(self.characters),
+            "lower_case": self.lower_case,
+            "normalise_digits": self.normalise_digits,
+            "read_characters": self.read_characters,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TaggingCodec:
+        version = data.get("version")
+        if version != CODEC_VERSION:
+            raise WorkbenchError(
+                f"The vocabulary of this model has version {version}; this program reads version {CODEC_VERSION}.",
+                fix="Update the program, or train the model again.",
+            )
+        return cls(
+            layer=str(data["layer"]),
+            spans=bool(data["spans"]),
+            labels=tuple(data["labels"]),
+            words=tuple(data["words"]),
+            singletons=tuple(data["singletons"]),
+            characters=tuple(data["characters"]),
+            lower_case=bool(data["lower_case"]),
+            normalise_digits=bool(data["normalise_digits"]),
+            read_characters=bool(data["read_characters"]),
+        )
+
+
+def word_key(word: str, lower_case: bool, normalise_digits: bool) -> str:
+    if lower_case:
+        word = word.lower()
+    if normalise_digits and any(character.isdigit() for character in word):
+        word = "".join("0" if character.isdigit() else character for character in word)
+    return word
+
+
+def as_tagged(record: Record) -> TaggedTokens:
+    if isinstance(record, TaggedTokens):
+        return record
+    raise WorkbenchError(
+        f"Tagging reads tagged sentences, not {record.KIND}.", fix="Choose a data set of tagged sentences."
+    )
+
+
+def check_records(records: Iterable[Record], layer: str) -> None:
+    """Refuse what cannot be learned from, naming the sentence (counted from 1)."""
+    chosen = layer
+    number = 0
+    labels: set[str] = set()
+    for number, record in enumerate(records, 1):
+        sentence = as_tagged(record)
+        if not chosen:
+            if not sentence.layers:
+                raise _no_layer(number, "any label layer", sentence)
+            labels.update(next(iter(sentence.layers.values())))
+            continue
+        if chosen not in sentence.layers:
+            raise _no_layer(number, f"a layer named {chosen!r}", sentence)
+        labels.update(sentence.layers[chosen])
+    if number == 0:
+        raise WorkbenchError(
+            "There are no sentences to learn from.",
+            why="The split is empty.",
+            fix="Choose another split, or import data.",
+        )
+    if not labels:
+        raise WorkbenchError("No sentence has a labelled token.", fix="Label some sentences in stage Data first.")
+
+
+def _no_layer(number: int, wanted: str, sentence: TaggedTokens) -> WorkbenchError:
+    known = ", ".join(sentence.layers) or "none"
+    return WorkbenchError(
+        f"Sentence {number} ({' '.join(islice(sentence.tokens, 8))} …) does not have {wanted}.",
+        why=f"Its layers are: {known}.",
+        fix="Name a layer that every training sentence has, or leave out the sentences without labels.",
+    )
+
+
+def fit_codec(records: Iterable[Record], params: TaggingParams) -> TaggingCodec:
+    """One pass over the training records; memory grows with the vocabulary, not with the records."""
+    words: Counter[str] = Counter()
+    characters: Counter[str] = Counter()
+    labels: dict[str, Counter[str]] = {}
+    evidence: dict[str, Evidence] = {}
+    for record in records:
+        sentence = as_tagged(record)
+        words.update(sentence.tokens)
+        wanted = [params.layer] if params.layer else list(sentence.layers)
+        for name in wanted:
+            tags = sentence.layers.get(name)
+            if tags is not None:
+                labels.setdefault(name, Counter()).update(tags)
+                evidence.setdefault(name, Evidence()).update(tags)
+    if not labels:
+        raise WorkbenchError(
+            f"No training sentence has {'the layer ' + repr(params.layer) if params.layer else 'a label layer'}.",
+            fix="Name a layer of the data set, or label some sentences first.",
+        )
+    keys: Counter[str] = Counter()
+    for token, count in words.items():
+        word = normalise(token)
+        keys[word_key(word, params.lower_case, params.normalise_digits)] += count
+        for character in word:
+            characters[character] += count
+    layer = choose_layer({name: found.scheme() for name, found in evidence.items()})
+    spanned = is_span_scheme(evidence[layer].scheme())
+    known = sorted(word for word, count in keys.items() if count >= params.minimum_word_frequency)
+    return TaggingCodec(
+        layer=layer,
+        spans=spanned,
+        labels=_span_labels(labels[layer]) if spanned else tuple(sorted(labels[layer])),
+        words=tuple(known),
+        singletons=tuple(i for i, word in enumerate(known) if keys[word] == 1),
+        characters=tuple(sorted(c for c, count in characters.items() if count >= CHARACTER_FREQUENCY)),
+        lower_case=params.lower_case,
+        normalise_digits=params.normalise_digits,
+        read_characters=params.characters != "none",
+    )
+
+
+def _span_labels(tags: Iterable[str]) -> tuple[str, ...]:
+    """O first, then the four IOBES tags of every label that occurs, sorted."""
+    kinds = sorted({kind for tag in tags for _, _, kind in spans_of((tag,))})
+    return ("O", *(f"{letter}-{kind}" if kind else letter for kind in kinds for letter in "BIES"))

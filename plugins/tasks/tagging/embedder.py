@@ -1,0 +1,83 @@
+"""From words to vectors: word embedding, spelling and casing side by side, with dropout for the network to come."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from workbench_plugins.tasks.tagging.codec import CASINGS, FIRST_WORD, PADDING, UNKNOWN, TaggingCodec
+from workbench_plugins.tasks.tagging.params import TaggingParams
+
+from workbench.nn.chars import CharacterCnn, CharacterLstm
+from workbench.nn.contract import Batch, Embedder
+from workbench.nn.dropout import LockedDropout
+from workbench.nn.initialisation import initialise_embedding
+
+
+class TaggingEmbedder(Embedder):
+    """``x`` (B, T, D): D = word embedding + spelling + casing.
+
+    In training a word seen once becomes the unknown word with probability ``unknown_replacement``, any word with
+    ``word_dropout``; its spelling and casing stay, so the network learns to tag new words by them.
+    Source: Lample et al. (2016), "Neural architectures for named entity recognition", section 4.
+    """
+
+    def __init__(self, params: TaggingParams, codec: TaggingCodec) -> None:
+        super().__init__()
+        self.unknown_replacement = params.unknown_replacement
+        self.word_dropout = params.word_dropout
+        self.words = nn.Embedding(codec.n_words, params.word_embedding_size, padding_idx=PADDING)
+        initialise_embedding(self.words.weight, PADDING)
+        singleton = torch.zeros(codec.n_words, dtype=torch.bool)
+        singleton[torch.tensor(codec.singletons, dtype=torch.int64) + FIRST_WORD] = True
+        self.register_buffer("singleton", singleton, persistent=False)
+        size = params.word_embedding_size
+        self.characters: CharacterCnn | CharacterLstm | None = None
+        if params.characters == "cnn":
+            self.characters = CharacterCnn(
+                codec.n_characters,
+                params.character_embedding_size,
+                params.character_features,
+                widths=(params.character_width | 1,),
+                padding_idx=PADDING,
+            )
+        elif params.characters == "lstm":
+            self.characters = CharacterLstm(
+                codec.n_characters, params.character_embedding_size, params.character_features // 2, padding_idx=PADDING
+            )
+        if self.characters is not None:
+            size += self.characters.output_size
+        self.casing: nn.Embedding | None = None
+        if params.casing_embedding_size:
+            self.casing = nn.Embedding(CASINGS, params.casing_embedding_size, padding_idx=PADDING)
+            initialise_embedding(self.casing.weight, PADDING)
+            size += params.casing_embedding_size
+        self.dropout = LockedDropout(params.input_dropout)
+        self.output_size = size
+
+    def forward(self, batch: Batch) -> Tensor:
+        words = batch.fields["words"]
+        parts = [self.words(self._hide(words) if self.training else words)]
+        if self.characters is not None:
+            spelled = batch.fields["characters"]
+            lengths = getattr(batch, "character_lengths", None)
+            if lengths is None:  # a batch rebuilt by other hands: the padding tells
+                lengths = (spelled != PADDING).sum(1)
+            vectors = self.characters(spelled, lengths)
+            rows = batch.fields["form_rows"]
+            parts.append(vectors.index_select(0, rows.reshape(-1)).reshape(*rows.shape, -1))
+        if self.casing is not None:
+            parts.append(self.casing(batch.fields["casing"]))
+        x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+        x = self.dropout(x)
+        return x
+
+    def _hide(self, words: Tensor) -> Tensor:
+        """``words`` (B, T) with some as unknown."""
+        if not self.unknown_replacement and not self.word_dropout:
+            return words
+        chance = torch.full(words.shape, self.word_dropout, device=words.device)
+        if self.unknown_replacement:
+            either = 1.0 - (1.0 - self.word_dropout) * (1.0 - self.unknown_replacement)
+            chance = torch.where(self.singleton[words], either, chance)  # type: ignore[index]
+        hidden = (torch.rand(words.shape, device=words.device) < chance) & (words != PADDING)
+        return words.masked_fill(hidden, UNKNOWN)
