@@ -196,7 +196,7 @@ def test_a_full_disk_is_said_in_words_and_leaves_no_half_line(tmp_path: Path, mo
     step(writer, 1)
     real = os.write
     monkeypatch.setattr("workbench.runs.journal.os.write", lambda fd, data: real(fd, data[:10]))
-    with pytest.raises(WorkbenchError, match="No space left"):
+    with pytest.raises(WorkbenchError, match="disk is full"):
         step(writer, 2)
     monkeypatch.undo()
     step(writer, 3)

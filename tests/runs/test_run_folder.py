@@ -85,7 +85,7 @@ def test_a_run_with_a_damaged_configuration_is_listed_and_told_when_read(tmp_pat
 
 def test_a_read_only_folder_is_said_in_words(tmp_path: Path, config: RunConfig) -> None:
     (tmp_path / "runs").write_text("a file where the folder should be")
-    with pytest.raises(WorkbenchError, match="Cannot write"):
+    with pytest.raises(WorkbenchError, match="cannot be written"):
         RunFolder.create(tmp_path / "runs", config)
 
 

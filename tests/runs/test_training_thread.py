@@ -47,7 +47,7 @@ def spawn(tmp_path: Path) -> Iterator[Spawn]:
 
     yield make
     for worker in workers:
-        worker.close(grace=0.1)
+        worker.close(grace=0.1, keep_training=False)
 
 
 def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -133,7 +133,8 @@ def test_a_run_goes_on_without_its_shell_and_can_be_attached_to(run: RunFolder, 
     shell = TrainingThread(run, worker).start()
     until(lambda: shell.status == "running")
     shell.close()
-    worker.detach()  # what the system does to the pipe when the shell is killed
+    worker.close()  # as when the window is closed; when it is killed, the system does the same to the pipe
+    assert worker.alive
     window = TrainingThread.attach(run)
     assert window.wait(20)
     assert window.status == "finished"

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 from workbench.api import WorkbenchError
+from workbench.api.files import explain_os_error, write_atomic
 from workbench.runs.config import RunConfig, dump_config, load_config
-from workbench.runs.files import write_atomic, writing_failed
 from workbench.runs.lock import RunLock
 from workbench.runs.state import RunState, read_state
 
@@ -45,7 +45,7 @@ class RunFolder:
                 except FileExistsError:
                     number += 1
         except OSError as error:
-            raise writing_failed(parent, error) from error
+            raise explain_os_error(error, parent) from error
         folder = cls(path)
         try:
             write_atomic(folder.config_path, dump_config(config))
@@ -163,5 +163,5 @@ def _move(path: Path, folder: Path) -> Path:
             target = folder / f"{path.name}-{number}"
         os.rename(path, target)
     except OSError as error:
-        raise writing_failed(path, error) from error
+        raise explain_os_error(error, path) from error
     return target

@@ -7,6 +7,7 @@ power goes.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -27,7 +28,7 @@ from workbench.api.events import (
     StepMetrics,
     event_from_json,
 )
-from workbench.runs.files import sync_folder, writing_failed
+from workbench.api.files import explain_os_error, sync_folder
 
 E = TypeVar("E", bound=Event)
 _SYNCED = (RunStarted, EpochMetrics, CheckpointSaved, RunFinished)
@@ -51,7 +52,7 @@ class JournalWriter:
             self._next_seq = _mend(self._path) + 1
             self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         except OSError as error:
-            raise writing_failed(self._path, error) from error
+            raise explain_os_error(error, self._path) from error
         sync_folder(self._path.parent)
 
     @property
@@ -70,11 +71,11 @@ class JournalWriter:
                 if written != len(line):
                     # A full disk takes part of a line; take it back so that the journal stays whole.
                     os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
-                    raise OSError(28, "No space left on device")
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 if isinstance(event, _SYNCED):
                     os.fsync(self._descriptor)
             except OSError as error:
-                raise writing_failed(self._path, error) from error
+                raise explain_os_error(error, self._path) from error
             self._next_seq += 1
             return event
 

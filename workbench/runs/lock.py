@@ -15,7 +15,8 @@ from pathlib import Path
 import psutil
 
 from workbench.api import WorkbenchError
-from workbench.runs.files import read_json, writing_failed
+from workbench.api.files import explain_os_error
+from workbench.runs.files import read_json
 
 SCHEMA_VERSION = 1
 _START_TOLERANCE_SECONDS = 2.0
@@ -82,7 +83,7 @@ class RunLock:
             finally:
                 temporary.unlink(missing_ok=True)
         except OSError as error:
-            raise writing_failed(self._path, error) from error
+            raise explain_os_error(error, self._path) from error
         self._mine = me
 
     def release(self) -> None:

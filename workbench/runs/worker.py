@@ -161,6 +161,12 @@ class WorkerProcess:
         return self._ready.is_set() and self.alive
 
     @property
+    def training(self) -> bool:
+        """Whether a training was handed to it and has not ended."""
+        with self._lock:
+            return any(handle.name == "train" for handle in self._jobs.values())
+
+    @property
     def log_path(self) -> Path | None:
         return self._log_path
 
@@ -182,8 +188,14 @@ class WorkerProcess:
         """Ask for a sign of life and wait for it."""
         return self.submit({"job": "ping"}).wait(timeout)
 
-    def close(self, grace: float = 3.0) -> None:
-        """End the worker: close its input, wait ``grace`` seconds, then terminate, then kill. Ends a training in it."""
+    def close(self, grace: float = 3.0, *, keep_training: bool = True) -> None:
+        """End the worker: close its input, wait ``grace`` seconds, then terminate, then kill.
+
+        One that trains is let go to finish its run (:meth:`detach`) unless ``keep_training`` is False.
+        """
+        if keep_training and self.training:
+            self.detach()
+            return
         self._closing = True
         process = self._process
         if process is None:
