@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
 
 from workbench.api import WorkbenchError
 from workbench.nn.crf import LinearChainCrf

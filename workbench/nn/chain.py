@@ -24,7 +24,7 @@ from workbench.nn.masks import reversal_index, sequence_mask
 
 RESCALE = 8
 """Steps between rescalings: a message grows by at most K a step, so by 1e24 at a thousand labels."""
-SMALLEST_OVERLAP = 1e-200
+SMALLEST_OVERLAP = 1e-80
 """Below this overlap of forward and backward messages an underflow could matter."""
 FORBIDDEN = -1e4
 """Score of what the constraints forbid, in a gold path: its loss is finite and plainly wrong."""
@@ -82,51 +82,47 @@ def _exponential_space(
     emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor
 ) -> ChainSums | None:
     """None where underflow could matter."""
-    batch, steps = emissions.shape[:2]
-    mask = sequence_mask(lengths, steps).t().contiguous()  # (T, B)
+    steps = emissions.shape[1]
+    mask = sequence_mask(lengths, steps).t()  # (T, B)
+    outside = ~mask
     transitions = transitions.double()
     # each column's best transition moves into the emissions, so that the best step is 1 and not merely at most 1
-    best = transitions.amax(0)
-    best = torch.where(best.isfinite(), best, 0.0)
+    best = transitions.amax(0).clamp_(min=-1e300)
     pairs = (transitions - best).exp_()
     scores = emissions.transpose(0, 1).to(torch.float64, copy=True)
-    scores[1:] += best
-    scores[0] += start.double()
+    scores[1:].add_(best)
+    scores[0].add_(start)
     highest = scores.amax(2, keepdim=True)  # (T, B, 1)
-    potentials = (scores - highest).exp_()
-    potentials.masked_fill_(~mask.unsqueeze(2), 1.0)  # what follows the end is never read, but must stay finite
-    top_end = end.double().amax()
-    last = (end.double() - top_end).exp_()
+    potentials = scores.sub_(highest).exp_()
+    potentials.masked_fill_(outside.unsqueeze(2), 1.0)  # what follows the end is never read, but must stay finite
+    top_end = end.amax()
+    last = (end - top_end).double().exp_()
 
+    # forwards from the start beside backwards from the end: one product serves both
     index = reversal_index(lengths, steps)
     both = torch.stack((potentials, _turned(potentials, index)), dim=1)  # (T, 2, B, K)
     matrices = torch.stack((pairs, pairs.t()))
-    incoming = torch.empty_like(both)  # before multiplying by the potential of the step
     messages = torch.empty_like(both)
-    incoming[0, 0] = 1.0
-    incoming[0, 1] = last
-    torch.mul(incoming[0], both[0], out=messages[0])
-    scale = torch.zeros(steps, batch, dtype=torch.float64)
-    message_at, incoming_at, potential_at = messages.unbind(), incoming.unbind(), both.unbind()
+    message_at, potential_at = messages.unbind(), both.unbind()
+    message_at[0].copy_(potential_at[0])[1].mul_(last)
+    totals: list[Tensor] = []
     for step in range(1, steps):
-        torch.bmm(message_at[step - 1], matrices, out=incoming_at[step])
-        torch.mul(incoming_at[step], potential_at[step], out=message_at[step])
+        torch.bmm(message_at[step - 1], matrices, out=message_at[step]).mul_(potential_at[step])
         if step % RESCALE == 0:
-            total = message_at[step].sum(2, keepdim=True).clamp_(min=1e-300)
-            message_at[step].div_(total)
-            scale[step] = total[0, :, 0].log()
+            totals.append(message_at[step].sum(2, keepdim=True).clamp_(min=1e-300))
+            message_at[step].div_(totals[-1])
 
-    backward = _turned(messages[:, 1], index)
-    joint = incoming[:, 0] * backward
-    overlap = joint.sum(2)  # (T, B): the same sum over all paths at every step, but for scaling
-    overlap.masked_fill_(~mask, 1.0)
+    forward, backward = messages[:, 0], _turned(messages[:, 1], index)
+    # both hold the potential of their own step, which counts once; where it is 0 the product is 0 already
+    joint = (forward * backward).div_(potentials.clamp_(min=1e-300))
+    overlap = joint.sum(2).masked_fill_(outside, 1.0)  # (T, B): the sum over all paths, but for scaling
     if not bool(overlap.min() > SMALLEST_OVERLAP):  # also when NaN
         return None
-    inverse = overlap.reciprocal().masked_fill_(~mask, 0.0).unsqueeze(2)
-    rows = torch.arange(batch)
-    ends = messages[lengths - 1, 0, rows] * last
-    log_z = ends.sum(1).log() + ((scale + highest.squeeze(2)) * mask).sum(0) + top_end
-    return ChainSums(log_z, joint * inverse, messages[:-1, 0], (backward * inverse)[1:], pairs, log_space=False)
+    inverse = overlap.reciprocal().masked_fill_(outside, 0.0).unsqueeze(2)
+    log_z = overlap[0].log() + (highest.squeeze(2) * mask).sum(0) + top_end
+    if totals:
+        log_z += (torch.stack(totals)[:, 1, :, 0].log_() * mask[RESCALE::RESCALE]).sum(0)
+    return ChainSums(log_z, joint.mul_(inverse), forward[:-1], backward[1:] * inverse[1:], pairs, log_space=False)
 
 
 def _log_space(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor) -> ChainSums:
@@ -169,49 +165,43 @@ class _NegativeLogLikelihood(torch.autograd.Function):
         lengths: Tensor,
     ) -> Tensor:
         sums = chain_sums(emissions, transitions, start, end, lengths)
-        steps = tags.shape[1]
-        mask = sequence_mask(lengths, steps, tags.device)
+        mask = sequence_mask(lengths, tags.shape[1], tags.device)
+        ends = (lengths - 1).to(tags.device)
         tags = tags.masked_fill(~mask, 0)
-        last = tags.gather(1, (lengths - 1).to(tags.device).unsqueeze(1)).squeeze(1)
-        dtype = sums.log_z.dtype
-        gold = (emissions.gather(2, tags.unsqueeze(2)).squeeze(2).to(dtype) * mask).sum(1)
-        pair = transitions[tags[:, :-1], tags[:, 1:]].to(dtype).clamp(min=FORBIDDEN)
-        gold = gold + (pair * mask[:, 1:]).sum(1)
-        gold = gold + start[tags[:, 0]].to(dtype).clamp(min=FORBIDDEN) + end[last].to(dtype).clamp(min=FORBIDDEN)
-        ctx.save_for_backward(emissions, transitions, start, end, tags, last, mask)
+        counted = mask.to(sums.log_z.dtype)
+        gold = (emissions.gather(2, tags.unsqueeze(2)).squeeze(2) * counted).sum(1)
+        cells = tags[:, :-1] * transitions.shape[0] + tags[:, 1:]
+        gold += (transitions.take(cells).clamp_(min=FORBIDDEN) * counted[:, 1:]).sum(1)
+        gold += start.take(tags[:, 0]).clamp_(min=FORBIDDEN)
+        gold += end.take(tags.gather(1, ends.unsqueeze(1)).squeeze(1)).clamp_(min=FORBIDDEN)
+        ctx.save_for_backward(tags, cells, ends, counted)
         ctx.sums = sums
+        ctx.dtypes = (emissions.dtype, transitions.dtype)
         return (sums.log_z - gold).to(emissions.dtype)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Any) -> Any:
-        emissions, transitions, start, end, tags, last, mask = ctx.saved_tensors
+        tags, cells, ends, counted = ctx.saved_tensors
         sums: ChainSums = ctx.sums
-        size = transitions.shape[0]
-        dtype = sums.log_z.dtype
-        weight = gradients[0].to(dtype)  # (B,)
-        # one term at a time: expected by the model minus counted in the gold path
-        d_emissions = (sums.marginals * weight.view(1, -1, 1)).transpose(0, 1).contiguous()  # (B, T, K)
-        d_emissions.scatter_add_(2, tags.unsqueeze(2), -(mask * weight.unsqueeze(1)).unsqueeze(2))
-        d_start = d_emissions[:, 0].sum(0)
-        at_end = sums.marginals[mask.sum(1) - 1, torch.arange(tags.shape[0], device=tags.device)]
-        d_end = (at_end * weight.unsqueeze(1)).sum(0).index_add_(0, last, -weight)
-        d_transitions = sums.pair_counts(weight).view(-1)
-        cells = (tags[:, :-1] * size + tags[:, 1:]).reshape(-1)
-        d_transitions = d_transitions.index_add(0, cells, -(mask[:, 1:] * weight.unsqueeze(1)).reshape(-1))
+        emission_dtype, dtype = ctx.dtypes
+        weight = gradients[0].to(counted.dtype)  # (B,)
+        # everywhere: expected by the model minus counted in the gold path
+        surprise = sums.marginals.transpose(0, 1).clone(memory_format=torch.contiguous_format)  # (B, T, K)
+        surprise.scatter_add_(2, tags.unsqueeze(2), -counted.unsqueeze(2)).mul_(weight.view(-1, 1, 1))
+        d_start = surprise[:, 0].sum(0)
+        d_end = surprise[torch.arange(len(ends), device=ends.device), ends].sum(0)
+        d_transitions = sums.pair_counts(weight)
+        gold_pairs = counted[:, 1:] * -weight.unsqueeze(1)
+        d_transitions.view(-1).index_add_(0, cells.view(-1), gold_pairs.view(-1))
         return (
-            d_emissions.to(emissions.dtype),
-            _only_allowed(d_transitions.view(size, size), transitions),
-            _only_allowed(d_start, start),
-            _only_allowed(d_end, end),
+            surprise.to(emission_dtype),
+            d_transitions.to(dtype),
+            d_start.to(dtype),
+            d_end.to(dtype),
             None,
             None,
         )
-
-
-def _only_allowed(gradient: Tensor, scores: Tensor) -> Tensor:
-    """``gradient`` in the type of ``scores``, zero where these forbid (a gold path that breaks the rules)."""
-    return gradient.to(scores.dtype).masked_fill_(scores == float("-inf"), 0.0)
 
 
 def negative_log_likelihood(

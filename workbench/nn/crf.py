@@ -51,9 +51,12 @@ class LinearChainCrf(nn.Module):
             if not mask.any():
                 raise ValueError(f"{name} forbids everything")
             self.register_buffer(name, mask, persistent=False)
+        self.constrained = not all(bool(mask.all()) for mask in (self.allowed, self.allowed_start, self.allowed_end))
 
     def scores(self) -> tuple[Tensor, Tensor, Tensor]:
         """Transitions (K, K), start (K,) and end (K,) in float32 or wider, ``-inf`` where forbidden."""
+        if not self.constrained:
+            return self.transitions, self.start, self.end
         return (
             self.transitions.masked_fill(~self.allowed, float("-inf")),
             self.start.masked_fill(~self.allowed_start, float("-inf")),
