@@ -90,6 +90,20 @@ def test_the_gradient_is_right(chain: tuple[int, list[int], int, bool]) -> None:
     assert torch.autograd.gradcheck(weighted, (emissions, *parameters))
 
 
+def test_both_spaces_agree_over_many_rescalings() -> None:
+    crf = _constrained(4, 2, constrain=True)
+    lengths = torch.tensor([8, 9, 1, 40, 17, 33])
+    emissions = torch.randn(6, 40, 4, dtype=torch.float64)
+    scores = tuple(part.detach() for part in crf.scores())
+    fast, exact = (chain_sums(emissions, *scores, lengths, log_space=log_space) for log_space in (False, True))
+    assert not fast.log_space
+    assert exact.log_space
+    weight = torch.arange(6).double()
+    torch.testing.assert_close(fast.log_z, exact.log_z, rtol=1e-12, atol=1e-9)
+    torch.testing.assert_close(fast.marginals, exact.marginals, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(fast.pair_counts(weight), exact.pair_counts(weight), rtol=1e-9, atol=1e-9)
+
+
 def test_losses_gradients_and_paths_equal_pytorch_crf() -> None:
     torchcrf = pytest.importorskip("torchcrf")
     torch.manual_seed(3)

@@ -120,9 +120,12 @@ def _exponential_space(
         return None
     inverse = overlap.reciprocal().masked_fill_(outside, 0.0).unsqueeze(2)
     log_z = overlap[0].log() + (highest.squeeze(2) * mask).sum(0) + top_end
+    after = backward[1:] * inverse[1:]
     if totals:
-        log_z += (torch.stack(totals)[:, 1, :, 0].log_() * mask[RESCALE::RESCALE]).sum(0)
-    return ChainSums(log_z, joint.mul_(inverse), forward[:-1], backward[1:] * inverse[1:], pairs, log_space=False)
+        scale = torch.stack(totals)  # (T // RESCALE, 2, B, 1)
+        after[RESCALE - 1 :: RESCALE].div_(scale[:, 0])  # the message before a rescaling meets the one after it
+        log_z += (scale[:, 1, :, 0].log_() * mask[RESCALE::RESCALE]).sum(0)
+    return ChainSums(log_z, joint.mul_(inverse), forward[:-1], after, pairs, log_space=False)
 
 
 def _log_space(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor) -> ChainSums:
