@@ -1,1 +1,1 @@
-"""Composes task and architecture, trains, evaluates, predicts and traces. Torch, no Qt."""
+"""Torch without Qt: composes a task and an architecture, batches, trains, checkpoints, evaluates, predicts, traces."""

@@ -1,0 +1,103 @@
+"""Which records share a batch: buckets of like length under a token budget, the same for the same seed and epoch.
+
+Records of like length in one padded batch waste little and keep the fused recurrent kernels, which a packed sequence
+would lose. Nothing is drawn from a global random state: the plan of an epoch is a function of (seed, epoch), so a
+resumed run finds its place again with two numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+POOL_BATCHES = 50
+"""Batches sorted together: more wastes less, fewer mixes lengths more freely."""
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """``order[bounds[i]:bounds[i + 1]]`` are the records of batch ``i``."""
+
+    order: Indices
+    bounds: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    def __getitem__(self, batch: int) -> Indices:
+        return self.order[self.bounds[batch] : self.bounds[batch + 1]]
+
+    def __iter__(self) -> Iterator[Indices]:
+        for batch in range(len(self)):
+            yield self[batch]
+
+    def waste(self, lengths: Indices) -> float:
+        """The share of padding in all steps computed, 0 to 1."""
+        padded = sum(int(lengths[batch].max()) * len(batch) for batch in self)
+        return 1.0 - float(lengths[self.order].sum()) / padded if padded else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBudgetBatches:
+    """Batches of at most ``budget`` padded steps (a longer record stands alone) over records of ``lengths``."""
+
+    lengths: Indices
+    budget: int
+    seed: int
+
+    def epoch(self, epoch: int) -> BatchPlan:
+        """The batches of ``epoch``: shuffle, sort within pools, cut, shuffle the batches."""
+        generator = np.random.Generator(np.random.PCG64([self.seed, epoch]))
+        order = generator.permutation(len(self.lengths)).astype(np.int64)
+        pool_of = np.cumsum(self.lengths[order], dtype=np.int64) // max(1, self.budget * POOL_BATCHES)
+        # one sort for all pools: by pool, then by falling length; stable, so equals stay shuffled
+        order = order[np.lexsort((-self.lengths[order], pool_of))]
+        starts = np.flatnonzero(np.diff(np.sort(pool_of), prepend=-1)) if len(order) else np.zeros(0, np.int64)
+        pieces = [
+            order[first:last]
+            for pool_start, pool_end in zip(starts, [*starts[1:], len(order)], strict=True)
+            for first, last in _cut(self.lengths[order[pool_start:pool_end]], self.budget, int(pool_start))
+        ]
+        return _plan([pieces[i] for i in generator.permutation(len(pieces))])
+
+
+def evaluation_plan(lengths: Indices, budget: int) -> BatchPlan:
+    """Every record once, longest first: least padding, and the largest batch comes first, where memory would fail."""
+    order = np.argsort(-lengths, kind="stable").astype(np.int64)
+    return _plan([order[first:last] for first, last in _cut(lengths[order], budget, 0)])
+
+
+def contiguous_plan(lengths: Indices, budget: int) -> BatchPlan:
+    """Every record once in its own order: for streams whose neighbours belong together."""
+    pieces: list[Indices] = []
+    first, longest = 0, 0
+    for i, length in enumerate(lengths.tolist()):
+        longest = max(longest, length)
+        if i > first and longest * (i - first + 1) > budget:
+            pieces.append(np.arange(first, i, dtype=np.int64))
+            first, longest = i, length
+    if first < len(lengths):
+        pieces.append(np.arange(first, len(lengths), dtype=np.int64))
+    return _plan(pieces)
+
+
+def _cut(falling: Indices, budget: int, offset: int) -> Iterator[tuple[int, int]]:
+    """Bounds of batches over lengths that never rise: the first record of a batch is its longest."""
+    start = 0
+    while start < len(falling):
+        end = min(len(falling), start + max(1, budget // max(1, int(falling[start]))))
+        yield offset + start, offset + end
+        start = end
+
+
+def _plan(pieces: list[Indices]) -> BatchPlan:
+    bounds = np.zeros(len(pieces) + 1, dtype=np.int64)
+    if not pieces:
+        return BatchPlan(np.zeros(0, dtype=np.int64), bounds)
+    bounds[1:] = np.cumsum([len(piece) for piece in pieces])
+    return BatchPlan(np.concatenate(pieces), bounds)

@@ -1,0 +1,134 @@
+"""Joins a task and an architecture into one model, without asking which they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from workbench.api import Architecture, Catalogue, Record, Task, WorkbenchError, compatibility, validate
+from workbench.nn.contract import Batch, Codec, Embedder, Encoded, Encoder, Head, LossSum, TaskModel
+from workbench.runs.config import RunConfig, TrainingParams
+
+_OPTIMIZER_COPIES = {"adam": 2, "adamw": 2, "sgd": 1, "rmsprop": 1}
+
+
+class Model(nn.Module):
+    """``batch ──► embedder ──► encoder ──► head``, with the codec and the task that know what it means."""
+
+    def __init__(
+        self,
+        *,
+        task: TaskModel,
+        codec: Codec,
+        embedder: Embedder,
+        encoder: Encoder,
+        head: Head,
+        task_spec: Task,
+        architecture_spec: Architecture,
+    ) -> None:
+        super().__init__()
+        self.embedder = embedder
+        self.encoder = encoder
+        self.head = head
+        self.task = task
+        self.codec = codec
+        self.task_spec = task_spec
+        self.architecture_spec = architecture_spec
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Encoded]:
+        """Outputs of the head and what the encoder yielded, for a batch on the model's device."""
+        encoded: Encoded = self.encoder(self.embedder(batch), batch.lengths)
+        outputs: Tensor = self.head(encoded, batch)
+        return outputs, encoded
+
+    def loss(self, batch: Batch) -> LossSum:
+        """The loss summed over the units of ``batch``, in float32."""
+        outputs, encoded = self(batch)
+        return self.head.loss(outputs, encoded, batch)
+
+    @property
+    def device(self) -> torch.device:
+        for parameter in self.parameters():
+            return parameter.device
+        return torch.device("cpu")
+
+
+def make_task(config: RunConfig, catalogue: Catalogue) -> tuple[Task, TaskModel]:
+    """The task of ``config``, its options validated; :class:`WorkbenchError` for an unknown id or a wrong option."""
+    spec = catalogue.task(config.task.id)
+    params = validate(spec.params, dict(config.task.params), where="task.params")
+    model: TaskModel = spec.factory.resolve()(params)
+    return spec, model
+
+
+def compose(
+    config: RunConfig,
+    catalogue: Catalogue,
+    codec: Codec | None = None,
+    records: Iterable[Record] | None = None,
+) -> Model:
+    """The model of ``config``, freshly initialised from its seed.
+
+    The codec is given (already fitted), or fitted here on ``records``, which must be training records only. The
+    process's random state is left as it was. :class:`WorkbenchError` when the pair does not fit or an option is wrong.
+    """
+    task_spec, task = make_task(config, catalogue)
+    architecture = catalogue.architecture(config.architecture.id)
+    fits = compatibility(task_spec, architecture)
+    if not fits:
+        raise WorkbenchError(
+            f"{architecture.title} cannot learn {task_spec.title}.",
+            why=fits.reason,
+            fix="Choose another architecture for this task.",
+        )
+    params = validate(architecture.params, dict(config.architecture.params), where="architecture.params")
+    if codec is None:
+        if records is None:
+            raise ValueError("compose needs a codec or the training records to fit one on")
+        codec = task.fit_codec(records)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.training.seed)
+        embedder = task.embedder(codec)
+        encoder = architecture.factory.resolve()(params, embedder.output_size)
+        head = task.head(codec, encoder.output_size)
+        return Model(
+            task=task,
+            codec=codec,
+            embedder=embedder,
+            encoder=encoder,
+            head=head,
+            task_spec=task_spec,
+            architecture_spec=architecture,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a model weighs: ``parameters`` in all, ``bytes`` while training (an estimate), and each tensor."""
+
+    parameters: int
+    bytes: int
+    layers: tuple[dict[str, Any], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"parameters": self.parameters, "bytes": self.bytes, "layers": [dict(layer) for layer in self.layers]}
+
+
+def describe_model(model: Model, training: TrainingParams) -> Description:
+    """The parameter table of ``model`` and the memory its training will take.
+
+    The estimate counts weights, gradients, the optimiser's copies and the averaged weights exactly, and activations
+    roughly: per token the input and twelve vectors of the encoder's width (gates, cell and hidden states, kept for
+    the backward pass), four bytes each.
+    """
+    layers = tuple(
+        {"name": name, "shape": list(p.shape), "parameters": p.numel()} for name, p in model.named_parameters()
+    )
+    parameters = sum(p.numel() for p in model.parameters())
+    copies = 2 + _OPTIMIZER_COPIES[training.optimizer] + (1 if training.average_weights else 0)
+    activations = training.batch_tokens * (model.embedder.output_size + 12 * model.encoder.output_size)
+    return Description(parameters, 4 * (parameters * copies + activations), layers)

@@ -1,0 +1,129 @@
+"""Using a model: predict, evaluate and trace, with a finished bundle or with the model still in training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from workbench.api import Catalogue, Record, Report, Result, Trace, WorkbenchError
+from workbench.engine.bundle import read_bundle
+from workbench.engine.compose import Model
+from workbench.engine.data import ListSource, RecordSource, Split, encode_split
+from workbench.engine.devices import DeviceInfo, choose_device
+from workbench.engine.evaluate import Check, evaluate_split, evaluation_mode, never, predicted_batches
+from workbench.engine.tracing import trace_record
+from workbench.nn.contract import DecodeOptions
+from workbench.runs.config import RunConfig
+
+CHUNK_RECORDS = 4096
+"""Records encoded and sorted together when predicting a stream: bounded memory, little padding."""
+
+
+class Predictor:
+    """A model in use. Predictions keep the order of the records; the model's mode and random states are untouched."""
+
+    def __init__(
+        self,
+        model: Model,
+        config: RunConfig,
+        *,
+        epoch: int = 0,
+        manifest: Mapping[str, Any] | None = None,
+        weights: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self.model = model
+        self.config = config
+        self.epoch = epoch
+        self.manifest = dict(manifest or {})
+        self.weights = weights
+
+    @property
+    def result_kind(self) -> str:
+        return self.model.task_spec.result
+
+    def parse(self, text: str) -> list[Record]:
+        """Records of a typed or pasted ``text``, tokenised as the training data is."""
+        return parse_input(self.model, text)
+
+    def predict(
+        self, records: Sequence[Record], options: DecodeOptions | None = None, *, check: Check = never
+    ) -> list[Result]:
+        """A result for every record, in their order. :class:`WorkbenchError` for a record without a step."""
+        split = encode_split(ListSource({"inputs": records}), "inputs", self.model.codec)
+        if split.empty:
+            raise WorkbenchError("There is nothing to read in one of the inputs.", fix="Leave empty inputs out.")
+        answers: list[Result | None] = [None] * len(records)
+        budget = self.config.training.batch_tokens
+        with self.weights(), evaluation_mode(self.model):
+            for part in predicted_batches(
+                self.model, split, options or DecodeOptions(), budget=budget, loss=False, check=check
+            ):
+                for index, result in zip(part.indices.tolist(), part.results, strict=True):
+                    answers[index] = result
+        return [answer for answer in answers if answer is not None]
+
+    def predict_stream(
+        self, records: Iterator[Record], options: DecodeOptions | None = None, *, check: Check = never
+    ) -> Iterator[tuple[Record, Result]]:
+        """Each record with its result, in order, in bounded memory."""
+        chunk: list[Record] = []
+        for record in records:
+            chunk.append(record)
+            if len(chunk) >= CHUNK_RECORDS:
+                yield from zip(chunk, self.predict(chunk, options, check=check), strict=True)
+                chunk = []
+        if chunk:
+            yield from zip(chunk, self.predict(chunk, options, check=check), strict=True)
+
+    def evaluate(
+        self,
+        records: Sequence[Record] | RecordSource,
+        split: str = "test",
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        check: Check = never,
+    ) -> Report:
+        """The task's report on gold ``records`` (a list, or a source and the name of its ``split``)."""
+        source = ListSource({split: records}) if isinstance(records, Sequence) else records
+        encoded: Split = encode_split(source, split, self.model.codec, progress=lambda *_: check())
+        if len(encoded) == 0:
+            raise WorkbenchError(f"There is nothing to evaluate: the split {split!r} is empty.")
+
+        def told(done: int, total: int) -> None:
+            check()
+            if progress is not None:
+                progress(done, total)
+
+        with self.weights():
+            return evaluate_split(self.model, encoded, budget=self.config.training.batch_tokens, progress=told)
+
+    def trace(self, record: Record, gradient: bool = False) -> Trace:
+        """What the model does inside while it reads ``record``."""
+        with self.weights():
+            return trace_record(self.model, record, gradient=gradient)
+
+
+def parse_input(model: Model, text: str) -> list[Record]:
+    """Records of a typed text; :class:`WorkbenchError` for a task that takes no typed input."""
+    reference = model.task_spec.parse_input
+    if reference is None:
+        raise WorkbenchError(
+            f"{model.task_spec.title} takes no typed input.", fix="Choose a file or a record of a dataset instead."
+        )
+    parsed: list[Record] = list(reference.resolve()(text))
+    return parsed
+
+
+def load_bundle(path: Path, catalogue: Catalogue, *, device: str = "auto") -> Predictor:
+    """A finished model, from its ``model/`` folder or the run folder around it; no project is needed.
+
+    :class:`WorkbenchError` for a missing, damaged or newer bundle, or a plugin that is not there.
+    """
+    bundle = read_bundle(Path(path), catalogue)
+    chosen: DeviceInfo = choose_device(device)
+    bundle.model.to(chosen.device).eval()
+    return Predictor(bundle.model, bundle.config, epoch=int(bundle.manifest.get("epoch", 0)), manifest=bundle.manifest)
+
+
