@@ -1,0 +1,150 @@
+"""What a dropped file or folder could be: every importer looks at its beginning and says how sure it is."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.api import Catalogue, Importer, Sniff, WorkbenchError
+from workbench.api.files import explain_os_error
+
+_logger = logging.getLogger(__name__)
+
+HEAD_BYTES = 1 << 16
+
+_WORDS = {
+    "train": "train",
+    "training": "train",
+    "dev": "validation",
+    "devel": "validation",
+    "development": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "val": "validation",
+    "testa": "validation",
+    "test": "test",
+    "testb": "test",
+    "testing": "test",
+}
+_PATTERN = re.compile(rf"(?:^|[._\-\s])({'|'.join(sorted(_WORDS, key=len, reverse=True))})(?=$|[._\-\s\d])", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One way to import some files: with which importer, as which splits, why, and how sure (0 to 1)."""
+
+    importer: Importer
+    files: tuple[tuple[Path, str], ...]
+    confidence: float
+    reason: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    dataset_name: str = ""
+
+
+def split_word(path: Path) -> tuple[str, str]:
+    """The split that a file's name tells ("" for none), and the name without that word and its extension."""
+    name = path.name
+    found = list(_PATTERN.finditer(name))
+    if not found:
+        return "", path.stem
+    match = found[-1]
+    rest = (name[: match.start()] + name[match.end() :]).strip("._- ")
+    for suffix in (path.suffix,):
+        if suffix and match.group(1).lower() != suffix[1:].lower():
+            rest = rest.removesuffix(suffix).removesuffix(suffix[1:])
+    return _WORDS[match.group(1).lower()], rest.strip("._- ")
+
+
+def guess_split(path: Path) -> str:
+    """``train``, ``validation``, ``test`` or "" from a file's name (train.txt, eng.testa, en_ewt-ud-dev.conllu)."""
+    return split_word(path)[0]
+
+
+def propose(
+    catalogue: Catalogue,
+    paths: Sequence[Path],
+    *,
+    on_error: Callable[[Importer, Exception], None] | None = None,
+) -> list[Proposal]:
+    """Ways to import ``paths`` (files, or folders of files) as one dataset, the surest first.
+
+    A folder counts with the files that the best importer knows. An importer that fails while looking is passed over
+    and reported to ``on_error``. :class:`WorkbenchError` when a path is not there.
+    """
+    from workbench.data.importing import name_for
+
+    files, whole_folder = _files(paths)
+    sniffed: dict[str, dict[Path, Sniff]] = {}
+    importers = {importer.id: importer for importer in catalogue.importers()}
+    for path in files:
+        head = _head(path)
+        for importer in importers.values():
+            try:
+                sniff: Sniff | None = importer.sniff.resolve()(head, path)
+            except Exception as error:
+                _logger.warning("importer %s failed while looking at %s", importer.id, path, exc_info=True)
+                if on_error is not None:
+                    on_error(importer, error)
+                continue
+            if sniff is not None and sniff.confidence > 0:
+                sniffed.setdefault(importer.id, {})[path] = sniff
+    proposals: list[Proposal] = []
+    for name, found in sniffed.items():
+        if len(found) < len(files) and not whole_folder:
+            continue
+        chosen = _together(found)
+        sure = max(found[path].confidence for path in chosen)
+        share = len(chosen) / len(files)
+        best = max(chosen, key=lambda path: (found[path].confidence, path.stat().st_size))
+        proposals.append(
+            Proposal(
+                importer=importers[name],
+                files=_as_splits(chosen),
+                confidence=sure if not whole_folder else sure * (0.5 + 0.5 * share),
+                reason=found[best].reason,
+                options=dict(found[best].options),
+                dataset_name=name_for(chosen),
+            )
+        )
+    return sorted(proposals, key=lambda proposal: -proposal.confidence)
+
+
+def _together(found: Mapping[Path, Sniff]) -> list[Path]:
+    """Of a folder's files those that are as sure as the surest: notes and licences beside the data stay out."""
+    best = max(sniff.confidence for sniff in found.values())
+    return [path for path, sniff in found.items() if sniff.confidence >= 0.75 * best]
+
+
+def _as_splits(paths: Sequence[Path]) -> tuple[tuple[Path, str], ...]:
+    """The splits by name; if two files claim one split, or only some tell, those that do not are in none."""
+    order = {"train": 0, "validation": 1, "test": 2, "": 3}
+    pairs = [(path, guess_split(path)) for path in paths]
+    if len(pairs) == 1:
+        return tuple(pairs)
+    return tuple(sorted(pairs, key=lambda pair: (order[pair[1]], pair[0].name)))
+
+
+def _files(paths: Sequence[Path]) -> tuple[list[Path], bool]:
+    files: list[Path] = []
+    folder = False
+    for path in map(Path, paths):
+        if path.is_dir():
+            folder = True
+            files.extend(sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")))
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise WorkbenchError("There is no such file.", file=path, fix="Check the path.")
+    return files, folder
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as handle:
+            return handle.read(HEAD_BYTES)
+    except OSError as error:
+        raise explain_os_error(error, path, "cannot be read") from error
