@@ -45,7 +45,7 @@ def normalise(word: str) -> str:
 
 
 def casing(word: str) -> int:
-    """The shape of ``word``: ALL CAPS 1, one capital 2, lower 3, Capitalised 4, number 5, with digits 6, sign 7, mixed 8."""
+    """The shape of ``word``: CAPITALS 1, a capital 2, lower 3, Capitalised 4, number 5, with digits 6, sign 7, mixed 8."""
     if word.isupper():
         return 1 if len(word) > 1 else 2
     if word.islower():

@@ -11,7 +11,7 @@ import re
 from workbench.api import Record, TaggedTokens
 
 _ABBREVIATION = re.compile(
-    r"mr|mrs|ms|dr|prof|rev|gen|col|capt|lt|sgt|sen|rep|gov|st|jr|sr|inc|ltd|co|corp|vs|etc|nos?|fig|al|ed|dept|univ|approx"
+    r"mr|mrs|ms|dr|prof|rev|gen|col|capt|lt|sgt|sen|rep|gov|st|jr|sr|inc|ltd|co|corp|vs|etc|fig|al|ed|dept|univ|approx"
     r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun",
     re.IGNORECASE,
 )
@@ -62,7 +62,8 @@ def _abbreviations(tokens: list[str], text: str) -> list[str]:
         if token == "." and joined and not last:
             before = joined[-1]
             single = len(before) == 1 and before.isalpha() and before.isupper()
-            if (_ABBREVIATION.fullmatch(before) or single) and before + "." in text:
+            numbered = before.lower() in ("no", "nos", "p", "pp") and tokens[i + 1][:1].isdigit()
+            if (_ABBREVIATION.fullmatch(before) or single or numbered) and before + "." in text:
                 joined[-1] = before + "."
                 continue
         joined.append(token)
