@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-LEAKS = '''
+LEAKS = """
 import threading
 import pytest
 
@@ -22,9 +22,9 @@ def test_joins_its_thread():
 @pytest.mark.leaks_allowed("the point of this test")
 def test_is_excused():
     threading.Thread(target=threading.Event().wait, daemon=True).start()
-'''
+"""
 
-QT_LEAKS = '''
+QT_LEAKS = """
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QLabel, QWidget
 
@@ -51,7 +51,7 @@ def test_is_clean(qtbot):
     timer = QTimer(window)
     timer.start(1000)
     QLabel("dropped at once")
-'''
+"""
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ def _load(
         if manager.get_plugin(candidate.name) is not None:
             manager.unregister(name=candidate.name)
         if isinstance(error, pluggy.PluginValidationError):
-            error = _misspelt(error)
+            error = _in_words(error)
         raise _Failed(where, error) from error
     return tuple((kind_of(contribution), contribution.id) for contribution in staging.contributions)
 
@@ -173,9 +173,11 @@ def _check_markers(plugin: Any) -> None:
             raise WorkbenchError(f"{hook} is not marked as a hook.", fix=f"Write @hookimpl above def {hook}.")
 
 
-def _misspelt(error: pluggy.PluginValidationError) -> WorkbenchError:
-    return WorkbenchError(
+def _in_words(error: pluggy.PluginValidationError) -> WorkbenchError:
+    told = WorkbenchError(
         f"{error}.".replace("\n", " "),
         why="The plugin marks a function as a hook that this application does not have, or with other arguments.",
         fix=f"The hooks are {', '.join(HOOKS)}, each with one argument called registry.",
     )
+    told.__cause__ = error  # for the details
+    return told
