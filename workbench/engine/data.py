@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from workbench.api import Record, WorkbenchError
 from workbench.api.files import write_atomic
 from workbench.nn.contract import Batch, Codec, Encoding, TaskModel
-from workbench.runs.config import DataSection
+from workbench.runs.config import DataSection, RunConfig
 
 KEEP_IN_MEMORY = 50_000
 """Splits up to this many records are read once and kept; larger ones are streamed once for every pass."""
@@ -73,7 +73,7 @@ class StoreSource:
             yield int(stored.id), stored.record
 
     def get(self, ids: Sequence[int]) -> list[Record]:
-        return [stored.record for stored in self._store.get(np.asarray(ids, dtype=np.int64))]
+        return [stored.record for stored in self._store.get([int(id_) for id_ in ids])]
 
     def content_hash(self, split: str) -> str:
         return self._store.content_hash(self._id, split)
@@ -257,6 +257,25 @@ def prepare(
     if source.count(section.validation):
         validation = encode_split(source, section.validation, codec, cache=cache, progress=progress)
     return Prepared(codec, train, validation if validation is not None and len(validation) else None)
+
+
+def fitted_codec(
+    source: RecordSource, section: DataSection, task: TaskModel, *, codec_key: str = "", cache: Path | None = None
+) -> Codec:
+    """The codec a training of these records would use, from the cache where it is there."""
+    return _fit_or_recall(
+        task,
+        source,
+        section,
+        codec_key,
+        cache,
+        lambda: (record for _, record in _first(source.iterate(section.train), section.limit)),
+    )
+
+
+def key_of_codec(config: RunConfig) -> str:
+    """What, besides the records, decides how a codec is fitted."""
+    return json.dumps([config.task.id, config.task.params], sort_keys=True)
 
 
 def codec_hash(codec: Codec) -> str:

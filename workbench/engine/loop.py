@@ -98,6 +98,7 @@ class Trainer:
         self.train = train
         self.validation = validation
         self.metrics = metrics
+        self.collate = train.batch
         self.journal = journal
         self.controls = controls
         self.checkpoints = checkpoints
@@ -159,8 +160,8 @@ class Trainer:
                 self.save_last()
             if state.cursor >= len(plan) or over_time:
                 break
-            self._step(plan)
-            self._between_steps(plan)
+            self.step(plan)
+            self.between_steps(plan)
             over_time = 0 < self.options.time_limit <= self.seconds
         last = over_time or state.epoch >= self.options.max_epochs
         if state.step and state.validated_step != state.step and (not every or last):
@@ -170,7 +171,7 @@ class Trainer:
             self.telemetry.start_epoch()
         self.save_last()
 
-    def _step(self, plan: BatchPlan) -> None:
+    def step(self, plan: BatchPlan) -> None:
         """One optimiser step over ``accumulate`` batches: the gradient of the mean loss over all their units."""
         state = self.state
         first, last = state.cursor, min(state.cursor + self.options.accumulate, len(plan))
@@ -178,7 +179,7 @@ class Trainer:
         total: Tensor | None = None
         count = units = 0
         for index in range(first, last):
-            batch = self.train.batch(self.model.codec, plan[index]).to(self.device)
+            batch = self.collate(self.model.codec, plan[index]).to(self.device)
             with autocast(self.device, self.options.precision):
                 outputs, encoded = self.model(batch)
             loss = self.model.head.loss(outputs.float(), encoded, batch)
@@ -206,7 +207,7 @@ class Trainer:
 
     # -- between steps ---------------------------------------------------------------------------------------------
 
-    def _between_steps(self, plan: BatchPlan) -> None:
+    def between_steps(self, plan: BatchPlan) -> None:
         if self.telemetry.due:
             self._tell(plan)
         self._serve()

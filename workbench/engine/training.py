@@ -26,7 +26,7 @@ from workbench.engine.bundle import write_bundle
 from workbench.engine.checkpoint import Checkpoint, CheckpointFolder
 from workbench.engine.compose import Model, compose, make_task
 from workbench.engine.controls import Controls, Ended
-from workbench.engine.data import Prepared, RecordSource, as_source, prepare
+from workbench.engine.data import Prepared, RecordSource, as_source, key_of_codec, prepare
 from workbench.engine.devices import DeviceInfo, bfloat16_offered, choose_device
 from workbench.engine.errors import explain
 from workbench.engine.evaluate import Metrics
@@ -157,7 +157,7 @@ class _Session:
             config.data,
             task,
             codec=task.load_codec(start.codec) if start is not None else None,
-            codec_key=json.dumps([config.task.id, config.task.params], sort_keys=True),
+            codec_key=key_of_codec(config),
             cache=self.cache,
             progress=self._phase,
         )

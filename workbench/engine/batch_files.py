@@ -1,0 +1,140 @@
+"""Predicting a file: read by an importer (or as text, a line at a time), written by an exporter, in bounded memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from workbench.api import Catalogue, Importer, Record, Result, WorkbenchError, validate
+from workbench.api.files import atomic_path
+from workbench.engine.predict import Predictor
+from workbench.nn.contract import DecodeOptions
+
+_HEAD_BYTES = 65536
+Progress = Callable[[int, int], None]
+"""``(bytes read, bytes in all)``; it may raise to cancel."""
+
+
+def predict_file(
+    predictor: Predictor,
+    source: Path,
+    target: Path,
+    catalogue: Catalogue,
+    *,
+    options: DecodeOptions | None = None,
+    importer: str = "",
+    progress: Progress | None = None,
+) -> int:
+    """Predict every record of ``source`` into ``target`` and return how many; a cancel or an error leaves no target.
+
+    ``importer`` is an id, "text" for plain text, or "" to look at the file. The target's suffix chooses an exporter
+    of predictions; without one, ``.jsonl`` (a record and its result in each line) and ``.txt`` (a summary a line).
+    """
+    if not source.is_file():
+        raise WorkbenchError("There is no such file.", fix="Check the path.", file=source)
+    count = 0
+
+    def counted(pairs: Iterable[tuple[Record, Result]]) -> Iterator[tuple[Record, Result]]:
+        nonlocal count
+        for pair in pairs:
+            count += 1
+            yield pair
+
+    records = _records(predictor, source, catalogue, importer, progress)
+    write = _writer(predictor, target, catalogue)
+    with atomic_path(target) as temporary:
+        write(counted(predictor.predict_stream(records, options)), temporary)
+    return count
+
+
+def _records(
+    predictor: Predictor, source: Path, catalogue: Catalogue, wanted: str, progress: Progress | None
+) -> Iterator[Record]:
+    length = predictor.model.codec.length
+    spec, options = _importer(predictor, source, catalogue, wanted)
+    if spec is None:
+        total, done = source.stat().st_size, 0
+        with source.open(encoding="utf-8-sig", newline=None) as file:
+            for number, line in enumerate(_decoded(file, source), start=1):
+                done += len(line.encode())
+                if progress is not None and number % 64 == 0:
+                    progress(done, total)
+                for record in predictor.parse(line) if line.strip() else ():
+                    if length(record) > 0:
+                        yield record
+        return
+    stream = spec.factory.resolve()(source, validate(spec.params, options, where=spec.id))
+    for number, imported in enumerate(stream, start=1):
+        if progress is not None and number % 64 == 0:
+            progress(*stream.position())
+        if length(imported.record) > 0:
+            yield imported.record
+
+
+def _decoded(lines: Iterable[str], source: Path) -> Iterator[str]:
+    number = 0
+    try:
+        for line in lines:
+            number += 1
+            yield line
+    except UnicodeDecodeError as error:
+        raise WorkbenchError(
+            "This file is not UTF-8 text.", why=str(error), fix="Save it as UTF-8.", file=source, line=number + 1
+        ) from error
+
+
+def _importer(
+    predictor: Predictor, source: Path, catalogue: Catalogue, wanted: str
+) -> tuple[Importer | None, dict[str, object]]:
+    """The importer of ``source`` with the options it proposes; None for plain text."""
+    if wanted == "text" or (not wanted and source.suffix.lower() == ".txt"):
+        return None, {}
+    with source.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    best: tuple[float, Importer, dict[str, object]] | None = None
+    for spec in catalogue.importers():
+        if spec.record != predictor.model.task_spec.record or (wanted and spec.id != wanted):
+            continue
+        sniff = spec.sniff.resolve()(head, source)
+        if sniff is not None and (best is None or sniff.confidence > best[0]):
+            best = sniff.confidence, spec, dict(sniff.options)
+        elif sniff is None and wanted:
+            best = 0.0, spec, {}
+    if best is not None:
+        return best[1], best[2]
+    if wanted:
+        raise WorkbenchError(f"There is no importer {wanted!r} for the records of this model.")
+    return None, {}
+
+
+def _writer(
+    predictor: Predictor, target: Path, catalogue: Catalogue
+) -> Callable[[Iterable[tuple[Record, Result]], Path], object]:
+    suffix = target.suffix.lower()
+    task = predictor.model.task_spec
+    for spec in catalogue.exporters():
+        fits = spec.record in ("", task.record) and spec.result in ("", task.result)
+        if spec.of == "predictions" and spec.suffix.lower().lstrip(".") == suffix.lstrip(".") and fits:
+            write: Callable[[Iterable[tuple[Record, Result]], Path], object] = spec.factory.resolve()
+            return write
+    if suffix == ".jsonl":
+        return _write_json_lines
+    if suffix == ".txt":
+        return _write_summaries
+    known = sorted({s.suffix for s in catalogue.exporters() if s.of == "predictions"} | {".jsonl", ".txt"})
+    raise WorkbenchError(f"Predictions cannot be written as {suffix or 'a file without a suffix'}.",
+                         fix=f"Use one of: {', '.join(known)}.", file=target)  # fmt: skip
+
+
+def _write_json_lines(pairs: Iterable[tuple[Record, Result]], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for record, result in pairs:
+            values = {"record": record.to_json(), "result": result.to_json()}
+            file.write(json.dumps(values, ensure_ascii=False) + "\n")
+
+
+def _write_summaries(pairs: Iterable[tuple[Record, Result]], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for _, result in pairs:
+            file.write(result.summary() + "\n")
