@@ -12,6 +12,7 @@ from workbench.api.events import (
     EpochMetrics,
     Event,
     FinishReason,
+    Phase,
     RunFinished,
     RunStarted,
     StateChanged,
@@ -99,6 +100,8 @@ def summarise(events: Iterable[Event], holder: Holder | None, alive: bool, has_c
             finished = event
         elif isinstance(event, StateChanged):
             paused = event.state == "paused"
+        elif isinstance(event, Phase):
+            finished = None  # preparing again: it is being resumed
     status, reason = _status(holder, alive, bool(told), finished, paused)
     return RunState(
         status=status,

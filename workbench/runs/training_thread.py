@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from workbench.api import WorkbenchError, events
-from workbench.api.events import Event, RunFinished, RunStarted, StateChanged
+from workbench.api.events import Event, Phase, RunFinished, RunStarted, StateChanged
 from workbench.runs.control import Command, Control, Verb
 from workbench.runs.folder import RunFolder
 from workbench.runs.journal import JournalReader, JournalWriter
@@ -157,13 +157,13 @@ class TrainingThread:
         while not self._closed:
             handle_ended = self._handle is not None and self._handle.ended
             lock_gone = False
-            if self._handle is None and time.monotonic() >= next_check:
+            if self._handle is None and (self._finished is not None or time.monotonic() >= next_check):
                 next_check = time.monotonic() + _LOCK_CHECK_SECONDS
                 lock_gone = not self._alive_elsewhere()
             # Asked before the last poll: what was written until the process ended is then certainly read.
             for event in self._reader.poll():
                 self._tell(event)
-            if self._finished is not None and (self._handle is None or handle_ended):
+            if self._finished is not None and (lock_gone or handle_ended):
                 self.error = _failure(self._finished)
                 self.status = "finished"
                 return
@@ -175,8 +175,8 @@ class TrainingThread:
 
     def _tell(self, event: Event) -> None:
         self._last = event
-        if isinstance(event, RunStarted):
-            self._finished = None
+        if isinstance(event, RunStarted | Phase):
+            self._finished = None  # after an end: it is being resumed
             self.status = "running"
         elif isinstance(event, RunFinished):
             self._finished = event

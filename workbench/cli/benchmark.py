@@ -1,0 +1,37 @@
+"""``recurra benchmark``: measure quality and speed on this machine."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+import typer
+
+from workbench.api import WorkbenchError
+from workbench.cli.context import CliContext
+
+
+def benchmark(
+    ctx: typer.Context,
+    kind: Annotated[Literal["quality", "speed"], typer.Argument(help="What to measure.")],
+    name: Annotated[str, typer.Argument(help="Which benchmark; empty lists them.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+) -> None:
+    """Measure the quality or the speed of a part, side by side with what it is compared to."""
+    from workbench.cli import benchmarks
+
+    context: CliContext = ctx.obj
+    available = benchmarks.available(kind)
+    if name not in available:
+        listed = ", ".join(sorted(available)) or "none"
+        if not name:
+            typer.echo(listed)
+            return
+        raise WorkbenchError(f"There is no {kind} benchmark {name!r}.", fix=f"There are: {listed}.")
+    result = benchmarks.run(kind, name)
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+        return
+    console = context.console()
+    for key, value in result.items():
+        console.print(f"{key}: {value:.4g}" if isinstance(value, float) else f"{key}: {value}", markup=False)

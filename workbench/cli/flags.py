@@ -1,0 +1,121 @@
+"""Command-line flags derived from options: what a form shows, a flag sets.
+
+A flag is named after its option. A name that occurs twice (in the task and in the architecture, say) is told apart by
+the section it belongs to: ``--task-dropout``, ``--architecture-dropout``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import typer
+
+from workbench.api import Params, ParamSpec, describe
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A set of options: ``name`` prefixes ambiguous flags and is its key in the run file."""
+
+    name: str
+    title: str
+    params: type[Params]
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One option as a flag; ``argument`` is the parameter of the Python function that typer calls."""
+
+    section: str
+    spec: ParamSpec
+    name: str
+    title: str
+
+    @property
+    def argument(self) -> str:
+        return f"{self.section}__{self.spec.name}"
+
+
+def flags_of(sections: Iterable[Section], reserved: Iterable[str]) -> list[Flag]:
+    """A flag for every option of ``sections``; ``reserved`` names (without dashes) belong to the command itself."""
+    sections = tuple(sections)
+    names = Counter(spec.name for section in sections for spec in describe(section.params))
+    taken = {name.replace("-", "_") for name in reserved}
+    flags = []
+    for section in sections:
+        for spec in describe(section.params):
+            plain = names[spec.name] == 1 and spec.name not in taken
+            name = spec.flag if plain else f"--{section.name}-{spec.flag[2:]}"
+            flags.append(Flag(section.name, spec, name, section.title))
+    return flags
+
+
+def with_flags(
+    function: Callable[..., None], flags: Iterable[Flag], *, passed_as: str = "options"
+) -> Callable[..., None]:
+    """``function`` with a parameter for every flag, for typer to read.
+
+    Its parameter ``passed_as`` receives the values that were given, as {section: {option: value}}.
+    """
+    flags = tuple(flags)
+    own = inspect.signature(function, eval_str=True)
+    parameters = [p for p in own.parameters.values() if p.name != passed_as]
+    parameters += [
+        inspect.Parameter(
+            flag.argument,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[_type(flag.spec), _option(flag)],
+        )
+        for flag in flags
+    ]
+
+    def call(*args: Any, **kwargs: Any) -> None:
+        options: dict[str, dict[str, Any]] = {}
+        for flag in flags:
+            value = kwargs.pop(flag.argument, None)
+            if value is not None and value != []:
+                options.setdefault(flag.section, {})[flag.spec.name] = value
+        function(*args, **{passed_as: options}, **kwargs)
+
+    call.__doc__ = function.__doc__
+    call.__name__ = function.__name__
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {p.name: p.annotation for p in parameters}
+    return call
+
+
+def merge(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The run file's ``values`` with what flags gave; "task" and "architecture" keep their options in params."""
+    merged = {key: dict(value) if isinstance(value, Mapping) else value for key, value in values.items()}
+    for section, given in options.items():
+        if section in ("task", "architecture"):
+            part = merged.setdefault(section, {"id": ""})
+            part["params"] = {**part.get("params", {}), **given}
+        else:
+            merged[section] = {**merged.get(section, {}), **given}
+    return merged
+
+
+def _option(flag: Flag) -> Any:
+    spec = flag.spec
+    names = f"{flag.name}/--no-{flag.name[2:]}" if spec.kind == "bool" else flag.name
+    default = "" if spec.default is None or spec.default in ("", (), []) else f"default {spec.default}"
+    typical = f"typically {spec.typical}" if spec.typical else ""
+    unit = f"in {spec.unit}" if spec.unit else ""
+    note = "; ".join(part for part in (unit, default, typical) if part)
+    text = f"{spec.what} [{note}]" if note else spec.what
+    return typer.Option(names, help=text, show_default=False, rich_help_panel=f"Options of {flag.title}")
+
+
+def _type(spec: ParamSpec) -> Any:
+    plain: Any = {"bool": bool, "int": int, "float": float}.get(spec.kind, str)
+    if spec.kind == "choice":
+        plain = Literal[spec.choices]
+    elif spec.kind == "list":
+        plain = list[{"int": int, "float": float}.get(spec.item_kind or "", str)]  # type: ignore[misc]
+    return plain | None

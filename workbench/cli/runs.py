@@ -1,0 +1,54 @@
+"""``recurra runs``: the runs of a project and what became of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench.api import WorkbenchError
+from workbench.cli.context import CliContext
+
+
+def runs(
+    ctx: typer.Context,
+    project: Annotated[Path, typer.Argument(help="The project's folder.")] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+) -> None:
+    """List the runs of a project, oldest first."""
+    from workbench.runs import list_runs
+
+    context: CliContext = ctx.obj
+    if not (project / "project.toml").is_file():
+        raise WorkbenchError(
+            "There is no project here.", why="A project is a folder with a project.toml in it.", file=project
+        )
+    listed = [(run, run.state()) for run in list_runs(project / "runs")]
+    if as_json:
+        hidden = ("last_events",)
+        values = [
+            {"id": run.id, "path": str(run.path), **{k: v for k, v in asdict(state).items() if k not in hidden}}
+            for run, state in listed
+        ]
+        typer.echo(json.dumps(values, indent=2))
+        return
+    from rich.table import Table
+
+    console = context.console()
+    if not listed:
+        console.print("No runs yet.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("run", "state", "epoch", "steps", "best", "time"):
+        table.add_column(heading, no_wrap=heading == "run")
+    for run, state in listed:
+        best = ", ".join(f"{name} {value:.4g}" for name, value in list(state.best_metrics.items())[:2])
+        reason = state.reason if state.status == "finished" else ""
+        status = f"{state.status} ({reason})" if reason else state.status
+        epoch = f"{state.epoch}/{state.max_epochs}" if state.max_epochs else "-"
+        best = f"{best} (epoch {state.best_epoch})" if best else "-"
+        table.add_row(run.id, status, epoch, str(state.step), best, f"{state.seconds:.0f} s")
+    console.print(table)

@@ -1,0 +1,165 @@
+"""``recurra train`` and ``recurra resume``: training on this machine, with the same run file the window writes."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workbench.api import WorkbenchError, compatibility, validate
+from workbench.cli.context import CliContext, find_run, project_of_run
+from workbench.cli.flags import Section, flags_of, merge, with_flags
+
+if TYPE_CHECKING:
+    from workbench.runs import RunConfig
+
+RESERVED = ("project", "dataset", "task", "architecture", "name", "input", "limit", "help", "debug", "safe-mode")
+
+
+def command(context: CliContext, words: Sequence[str]) -> Callable[..., None]:
+    """The command ``train`` with the flags of the task and architecture named in ``words`` (or in the run file)."""
+    if not words:
+        return with_flags(_train, [])
+    from workbench.runs.config import TrainingParams
+
+    sections = []
+    run_file = next((word for word in words if word.endswith(".toml")), None)
+    written = _read(Path(run_file)) if run_file and Path(run_file).is_file() else {}
+    catalogue = context.plugins().catalogue
+    for name, look_up in (("task", catalogue.task), ("architecture", catalogue.architecture)):
+        part = written.get(name)
+        id_ = _value_of(words, f"--{name}") or (part.get("id") if isinstance(part, Mapping) else None)
+        if id_:
+            contribution = look_up(str(id_))
+            sections.append(Section(name, f"{name} {contribution.id}", contribution.params))
+    sections.append(Section("training", "training", TrainingParams))
+    return with_flags(_train, flags_of(sections, RESERVED))
+
+
+def _train(
+    ctx: typer.Context,
+    run_file: Annotated[Path | None, typer.Argument(metavar="[RUN.toml]", help="A run file to train.")] = None,
+    project: Annotated[Path | None, typer.Option(help="The project's folder.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="A dataset of the project (default: its newest).")] = None,
+    task: Annotated[str | None, typer.Option(help="What to learn: the id of a task.")] = None,
+    architecture: Annotated[str | None, typer.Option(help="The network: the id of an architecture.")] = None,
+    name: Annotated[str | None, typer.Option(help="A name for the run.")] = None,
+    inputs: Annotated[list[str] | None, typer.Option("--input", help="Show the answer to this as it learns.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Use only so many training records.")] = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
+    """Train a model, from a run file, from flags, or from a run file with some options changed by flags.
+
+    With --task and --architecture, --help also lists their options. Ctrl+C stops and keeps the best model so far; a
+    second Ctrl+C ends at once, and the run can be resumed.
+    """
+    context: CliContext = ctx.obj
+    values: dict[str, Any] = _read(run_file) if run_file is not None else {}
+    for section, id_ in (("task", task), ("architecture", architecture)):
+        if id_ is not None and values.get(section, {}).get("id") != id_:
+            values[section] = {"id": id_, "params": {}}
+    values = merge(values, options or {})
+    given = {"dataset": dataset, "limit": limit}
+    values["data"] = {**values.get("data", {}), **{k: v for k, v in given.items() if v is not None}}
+    if name is not None:
+        values["name"] = name
+    if inputs:
+        values["inputs"] = inputs
+    folder = _project_folder(project, run_file, values["data"].get("project", ""))
+    values["data"]["project"] = ""
+    with context.open_project(folder) as opened:
+        values["data"].setdefault("dataset", _newest_dataset(opened))
+        config = make_config(context, values, str(run_file) if run_file else None)
+        opened.store.dataset(config.data.dataset)
+        from workbench.cli.training import train_here
+
+        raise typer.Exit(train_here(context, opened, opened.new_run(config)))
+
+
+def resume(
+    ctx: typer.Context,
+    run: Annotated[Path, typer.Argument(help="The run's folder.")],
+    project: Annotated[Path | None, typer.Option(help="The project, if the run is not in it.")] = None,
+) -> None:
+    """Go on with a run from its last checkpoint."""
+    from workbench.cli.training import train_here
+
+    context: CliContext = ctx.obj
+    folder = find_run(run)
+    state = folder.state()
+    if state.alive:
+        raise WorkbenchError("This run is being trained.", why=f"Process {state.pid} trains it.", file=folder.path)
+    if state.status == "finished" and state.reason == "completed":
+        raise WorkbenchError(
+            "This run is complete.", fix=f"Train on with more epochs: recurra train {folder.config_path} --max-epochs N"
+        )
+    with context.open_project(project or project_of_run(folder)) as opened:
+        raise typer.Exit(train_here(context, opened, folder, resume=state.status != "queued"))
+
+
+def make_config(context: CliContext, values: dict[str, Any], file: str | None = None) -> RunConfig:
+    """A configuration whose task and architecture exist, fit each other and know all their options."""
+    from workbench.runs import parse_config
+
+    catalogue = context.plugins().catalogue
+    for section, known in (("task", catalogue.tasks()), ("architecture", catalogue.architectures())):
+        if not values.get(section, {}).get("id"):
+            listed = ", ".join(item.id for item in known) or "none is installed"
+            raise WorkbenchError(
+                f"Which {section}?", why=f"There are: {listed}.", fix=f"Add --{section} ID.", file=file
+            )
+    config = parse_config(values, file)
+    task, architecture = catalogue.task(config.task.id), catalogue.architecture(config.architecture.id)
+    fits = compatibility(task, architecture)
+    if not fits:
+        raise WorkbenchError(f"{architecture.title} cannot do {task.title}.", why=fits.reason, file=file)
+    validate(task.params, dict(config.task.params), file=file, where="task")
+    validate(architecture.params, dict(config.architecture.params), file=file, where="architecture")
+    return config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    from workbench.runs import load_config
+
+    load_config(path)  # says what is wrong with it, and where
+    return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+
+
+def _value_of(words: Sequence[str], flag: str) -> str | None:
+    for i, word in enumerate(words):
+        if word == flag and i + 1 < len(words):
+            return words[i + 1]
+        if word.startswith(flag + "="):
+            return word.partition("=")[2]
+    return None
+
+
+def _project_folder(asked: Path | None, run_file: Path | None, written: str) -> Path:
+    """The project asked for, the one the run file names, the one it stands in, or the current folder."""
+    candidates = [asked] if asked is not None else []
+    if asked is None and run_file is not None:
+        candidates += [run_file.parent / written] if written else []
+        candidates += list(run_file.resolve().parents)[:3]
+    if asked is None:
+        candidates.append(Path())
+    for candidate in candidates:
+        if (candidate / "project.toml").is_file():
+            return candidate
+    raise WorkbenchError(
+        "There is no project here.",
+        why="A run needs the records of a project.",
+        fix="Name its folder with --project, or make one: recurra import PROJECT FILES…",
+        file=candidates[0],
+    )
+
+
+def _newest_dataset(project: Any) -> str:
+    datasets = project.store.datasets()
+    if not datasets:
+        raise WorkbenchError(
+            "This project has no data yet.", fix=f"Import some: recurra import {project.path} FILES…", file=project.path
+        )
+    return str(datasets[-1].name)

@@ -1,0 +1,165 @@
+"""``recurra predict`` and ``recurra evaluate``: a trained model on new inputs and on gold records."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from workbench.api import WorkbenchError
+from workbench.cli.context import CliContext, find_run, project_of_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workbench.api import Record, Report
+    from workbench.engine.predict import Predictor
+
+
+def predict(
+    ctx: typer.Context,
+    run: Annotated[Path, typer.Argument(help="A run, its model folder, or a project (its newest run).")],
+    text: Annotated[list[str] | None, typer.Argument(help="What to read; without it, standard input.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A file of inputs: text, or any format an importer knows.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the answers here instead of showing them.")] = None,
+    as_format: Annotated[
+        Literal["text", "jsonl"] | None, typer.Option("--format", help="text for people, jsonl for programs.")
+    ] = None,
+    n_best: Annotated[int, typer.Option(help="So many best answers for each input.", min=1)] = 1,
+) -> None:
+    """Answer with a trained model."""
+    context: CliContext = ctx.obj
+    if text and file:
+        raise WorkbenchError("Give the text or a file, not both.")
+    if not text and file is None and sys.stdin.isatty():
+        raise WorkbenchError("There is nothing to read.", fix=f'Type it: recurra predict {run} "…", or use --file.')
+    from workbench.engine.predict import load_bundle
+    from workbench.nn.contract import DecodeOptions
+
+    predictor = load_bundle(_model(run), context.plugins().catalogue)
+    records = _records(context, predictor, text, file)
+    chosen = as_format or ("jsonl" if output is not None and output.suffix in (".jsonl", ".json") else "text")
+    count = 0
+    with _writer(output) as write:
+        for record, result in predictor.predict_stream(records, DecodeOptions(n_best=n_best)):
+            count += 1
+            if chosen == "jsonl":
+                write(json.dumps({"kind": result.KIND, **result.to_json()}, ensure_ascii=False))
+            else:
+                write(f"{record.search_text()}\n  {result.summary() or 'nothing found'}")
+    if output is not None:
+        context.console().print(f"{count:,} answers in {output}", markup=False)
+
+
+def evaluate(
+    ctx: typer.Context,
+    run: Annotated[Path, typer.Argument(help="A run, or a project (its newest run).")],
+    split: Annotated[str, typer.Option(help="Which split to measure on.")] = "test",
+    project: Annotated[Path | None, typer.Option(help="The project, if the run is not in it.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write the whole report as JSON.")] = False,
+) -> None:
+    """Measure a trained model on a split of its data."""
+    from workbench.api.files import write_atomic
+
+    context: CliContext = ctx.obj
+    folder = find_run(run)
+    from workbench.cli.data import progress_bar
+    from workbench.engine.data import StoreSource
+    from workbench.engine.predict import load_bundle
+
+    data = folder.config.data
+    named = {"train": data.train, "validation": data.validation, "test": data.test}.get(split, split)
+    with context.open_project(project or project_of_run(folder), read_only=True) as opened:
+        predictor = load_bundle(folder.path, context.plugins().catalogue)
+        with progress_bar(context, "evaluating") as progress:
+            report = predictor.evaluate(
+                StoreSource(opened.store, data.dataset), named, progress=lambda done, total: progress(done, total, done)
+            )
+    text = json.dumps(report.to_json(), ensure_ascii=False, indent=1)
+    folder.evaluations.mkdir(exist_ok=True)
+    write_atomic(folder.evaluations / f"{split}.json", text + "\n")
+    if as_json:
+        typer.echo(text)
+    else:
+        _show_report(context, report)
+
+
+def _model(path: Path) -> Path:
+    """A finished model's folder: of a bundle that was copied somewhere, of a run, or of a project's newest run."""
+    return path if (path / "manifest.json").is_file() else find_run(path).path
+
+
+def _records(context: CliContext, predictor: Predictor, text: list[str] | None, file: Path | None) -> Iterator[Record]:
+    if text:
+        for part in text:
+            yield from predictor.parse(part)
+    elif file is None:
+        for line in sys.stdin:
+            yield from predictor.parse(line) if line.strip() else ()
+    else:
+        yield from _records_of_file(context, predictor, file)
+
+
+def _records_of_file(context: CliContext, predictor: Predictor, file: Path) -> Iterator[Record]:
+    """Records of a file in a format whose records the model reads; any other text is read line by line."""
+    from workbench.api import validate
+    from workbench.data.proposals import propose
+
+    kind = predictor.model.task_spec.record
+    proposals = [p for p in propose(context.plugins().catalogue, [file]) if p.importer.record == kind]
+    if proposals and proposals[0].confidence >= 0.5:
+        importer = proposals[0].importer
+        stream = importer.factory.resolve()(file, validate(importer.params, dict(proposals[0].options)))
+        for imported in stream:
+            yield imported.record
+        return
+    try:
+        with file.open(encoding="utf-8-sig") as lines:
+            for line in lines:
+                yield from predictor.parse(line) if line.strip() else ()
+    except UnicodeDecodeError as error:
+        raise WorkbenchError(
+            "This file is not text in UTF-8.", why=str(error), fix="Convert it to UTF-8 first.", file=file
+        ) from error
+
+
+class _writer:  # noqa: N801 - a context manager that reads like a function
+    """Writes lines to a file, whole or not at all, or to the terminal."""
+
+    def __init__(self, output: Path | None) -> None:
+        from contextlib import ExitStack
+
+        self._stack = ExitStack()
+        self._output = output
+
+    def __enter__(self):  # type: ignore[no-untyped-def]
+        if self._output is None:
+            return lambda line: print(line, flush=True)
+        from workbench.api.files import atomic_path
+
+        temporary = self._stack.enter_context(atomic_path(self._output))
+        file = self._stack.enter_context(temporary.open("w", encoding="utf-8", newline="\n"))
+        return lambda line: file.write(line + "\n")
+
+    def __exit__(self, *details: object) -> None:
+        self._stack.__exit__(*details)  # type: ignore[arg-type]
+
+
+def _show_report(context: CliContext, report: Report) -> None:
+    from rich.table import Table
+
+    console = context.console()
+    console.print(f"{report.split}: {report.n_records:,} records, {report.n_tokens:,} tokens", markup=False)
+    for name, value in report.metrics.items():
+        console.print(f"  {name}: {value:.4f}", markup=False)
+    if not report.table:
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in report.table[0]:
+        table.add_column(heading, justify="left" if heading == "label" else "right")
+    for row in report.table:
+        table.add_row(*(f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values()))
+    console.print(table)
