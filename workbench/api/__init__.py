@@ -17,6 +17,7 @@ from workbench.api.contributions import (
     Task,
 )
 from workbench.api.errors import Cancelled, WorkbenchError
+from workbench.api.events import Event
 from workbench.api.hooks import API_VERSION, hookimpl
 from workbench.api.io import SPLITS, Finding, ImportedRecord, ImportStream, Sniff, StoredRecord
 from workbench.api.params import Params, ParamSpec, describe, option, validate
@@ -37,6 +38,7 @@ __all__ = [
     "Compatibility",
     "Contribution",
     "DoctorCheck",
+    "Event",
     "Exporter",
     "Finding",
     "IOShape",
