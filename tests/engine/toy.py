@@ -29,6 +29,7 @@ from workbench.api import (
     WorkbenchError,
     option,
 )
+from workbench.engine.data import ListSource
 from workbench.nn.contract import Batch, DecodeOptions, Embedder, Encoded, Encoder, Encoding, Head, LossSum
 
 LABELS = ("consonant", "vowel")
@@ -268,3 +269,14 @@ def _known(contribution: Any, id_: str) -> Any:
     if contribution.id != id_:
         raise WorkbenchError(f"There is no {id_!r}.", fix=f"Known: {contribution.id}.")
     return contribution
+
+
+class HashedSource(ListSource):
+    """Records in memory that say what their content is, as a store does."""
+
+    def __init__(self, splits: Mapping[str, Sequence[Record]], content: str) -> None:
+        super().__init__(splits)
+        self._content = content
+
+    def content_hash(self, split: str) -> str:
+        return f"{self._content}-{split}"
