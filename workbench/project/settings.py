@@ -37,7 +37,7 @@ class _Values(BaseModel):
 
     schema_version: int = SCHEMA.version
     theme: Theme = "system"
-    font_scale: float = Field(1.0, ge=0.5, le=3.0)
+    font_scale: float = Field(default=1.0, ge=0.5, le=3.0)
     recent_projects: list[str] = Field(default_factory=list)
     layouts: dict[str, str] = Field(default_factory=dict)
     disabled_plugins: list[str] = Field(default_factory=list)
