@@ -45,7 +45,7 @@ def normalise(word: str) -> str:
 
 
 def casing(word: str) -> int:
-    """The shape of ``word``: CAPITALS 1, a capital 2, lower 3, Capitalised 4, number 5, with digits 6, sign 7, mixed 8."""
+    """The shape of ``word``: CAPS 1, a capital 2, lower 3, Capitalised 4, number 5, with digits 6, sign 7, other 8."""
     if word.isupper():
         return 1 if len(word) > 1 else 2
     if word.islower():
@@ -88,15 +88,14 @@ class TaggedBatch(Batch):
 class TaggingCodec:
     """Vocabularies and label set of one layer.
 
-    ``words`` and ``characters`` are the known ones in sorted order; ``singletons`` are places in ``words`` of those
-    seen once. ``labels`` are what the network tells apart: IOBES tags where ``spans``, else the layer's own labels.
+    ``words`` and ``characters`` are the known ones in sorted order; ``frequencies`` say how often each word was seen. ``labels`` are what the network tells apart: IOBES tags where ``spans``, else the layer's own labels.
     """
 
     layer: str
     spans: bool
     labels: tuple[str, ...]
     words: tuple[str, ...]
-    singletons: tuple[int, ...]
+    frequencies: tuple[int, ...]
     characters: tuple[str, ...]
     lower_case: bool
     normalise_digits: bool
@@ -234,7 +233,7 @@ class TaggingCodec:
             "spans": self.spans,
             "labels": list(self.labels),
             "words": list(self.words),
-            "singletons": list(self.singletons),
+            "frequencies": list(self.frequencies),
             "characters": list(self.characters),
             "lower_case": self.lower_case,
             "normalise_digits": self.normalise_digits,
@@ -254,7 +253,7 @@ class TaggingCodec:
             spans=bool(data["spans"]),
             labels=tuple(data["labels"]),
             words=tuple(data["words"]),
-            singletons=tuple(data["singletons"]),
+            frequencies=tuple(data["frequencies"]),
             characters=tuple(data["characters"]),
             lower_case=bool(data["lower_case"]),
             normalise_digits=bool(data["normalise_digits"]),
@@ -346,7 +345,7 @@ def fit_codec(records: Iterable[Record], params: TaggingParams) -> TaggingCodec:
         spans=spanned,
         labels=_span_labels(labels[layer]) if spanned else tuple(sorted(labels[layer])),
         words=tuple(known),
-        singletons=tuple(i for i, word in enumerate(known) if keys[word] == 1),
+        frequencies=tuple(keys[word] for word in known),
         characters=tuple(sorted(c for c, count in characters.items() if count >= CHARACTER_FREQUENCY)),
         lower_case=params.lower_case,
         normalise_digits=params.normalise_digits,

@@ -16,20 +16,25 @@ from workbench.nn.initialisation import initialise_embedding
 class TaggingEmbedder(Embedder):
     """``x`` (B, T, D): D = word embedding + spelling + casing.
 
-    In training a word seen once becomes the unknown word with probability ``unknown_replacement``, any word with
-    ``word_dropout``; its spelling and casing stay, so the network learns to tag new words by them.
-    Source: Lample et al. (2016), "Neural architectures for named entity recognition", section 4.
+    In training a word seen n times becomes the unknown word with probability a / (a + n), where a is
+    ``unknown_replacement``, and any word with ``word_dropout``; its spelling and casing stay, so the network learns to
+    tag new words by them. Source: Kiperwasser and Goldberg (2016), "Simple and accurate dependency parsing using
+    bidirectional LSTM feature representations", section 4.
     """
+
+    hide: Tensor
 
     def __init__(self, params: TaggingParams, codec: TaggingCodec) -> None:
         super().__init__()
-        self.unknown_replacement = params.unknown_replacement
-        self.word_dropout = params.word_dropout
         self.words = nn.Embedding(codec.n_words, params.word_embedding_size, padding_idx=PADDING)
         initialise_embedding(self.words.weight, PADDING)
-        singleton = torch.zeros(codec.n_words, dtype=torch.bool)
-        singleton[torch.tensor(codec.singletons, dtype=torch.int64) + FIRST_WORD] = True
-        self.register_buffer("singleton", singleton, persistent=False)
+        rare = torch.zeros(codec.n_words)
+        seen = torch.tensor(codec.frequencies, dtype=torch.float32)
+        rare[FIRST_WORD:] = params.unknown_replacement / (params.unknown_replacement + seen)
+        hide = 1.0 - (1.0 - params.word_dropout) * (1.0 - rare)
+        hide[:FIRST_WORD] = 0.0
+        self.hides = bool(hide.any())
+        self.register_buffer("hide", hide, persistent=False)
         size = params.word_embedding_size
         self.characters: CharacterCnn | CharacterLstm | None = None
         if params.characters == "cnn":
@@ -73,11 +78,6 @@ class TaggingEmbedder(Embedder):
 
     def _hide(self, words: Tensor) -> Tensor:
         """``words`` (B, T) with some as unknown."""
-        if not self.unknown_replacement and not self.word_dropout:
+        if not self.hides:
             return words
-        chance = torch.full(words.shape, self.word_dropout, device=words.device)
-        if self.unknown_replacement:
-            either = 1.0 - (1.0 - self.word_dropout) * (1.0 - self.unknown_replacement)
-            chance = torch.where(self.singleton[words], either, chance)  # type: ignore[index]
-        hidden = (torch.rand(words.shape, device=words.device) < chance) & (words != PADDING)
-        return words.masked_fill(hidden, UNKNOWN)
+        return words.masked_fill(torch.rand(words.shape, device=words.device) < self.hide[words], UNKNOWN)

@@ -101,9 +101,10 @@ class TaggingParams(Params):
     unknown_replacement: float = option(
         0.5,
         ge=0,
-        le=1,
-        what="Chance that a word seen once in training is shown as unknown: so the unknown vector is learned too.",
-        typical="0.5 (Lample et al. 2016)",
+        le=1000,
+        what="A word seen n times is shown as unknown with chance a / (a + n) in training: so that vector is learned too.",
+        when="Raise it when new names are tagged badly.",
+        typical="0.25 to 1, where a word seen once is hidden half of the time",
     )
     word_dropout: float = option(
         0.05,
@@ -172,7 +173,7 @@ PRESETS: tuple[Preset, ...] = (
             "character_features": 50,
             "casing_embedding_size": 0,
             "normalise_digits": True,
-            "unknown_replacement": 0.5,
+            "unknown_replacement": 1.0,
             "word_dropout": 0.0,
             "input_dropout": 0.5,
             "output_dropout": 0.0,
