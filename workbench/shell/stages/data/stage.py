@@ -1,0 +1,307 @@
+"""The Data stage: drop files, accept the proposal, then edit; every step stored as it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from PySide6.QtCore import QTime
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+
+from workbench.api import Cancelled, WorkbenchError
+from workbench.shell.stages.base import Stage, StageState
+from workbench.shell.stages.data.dataset_editor import DatasetEditor
+from workbench.shell.stages.data.export_dialog import ExportDialog
+from workbench.shell.stages.data.import_view import ImportView
+from workbench.shell.stages.data.split_bar import DivideDialog, Division, SplitBar
+from workbench.shell.stages.data.statistics_view import StatisticsView
+from workbench.shell.widgets import Button, Card, EmptyState, ErrorCard, Muted
+
+if TYPE_CHECKING:
+    from workbench.shell.session import Session
+
+
+class DataStage(Stage):
+    """Empty state, import card, editor or statistics: one at a time, with the dataset's line above."""
+
+    id: ClassVar[str] = "data"
+    title: ClassVar[str] = "Data"
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(session, parent)
+        self._statistics_revision: tuple[int, int] | None = None
+        self._problem: WorkbenchError | None = None
+        self._shown_dataset: int | None = None
+        self.ask_files: Callable[[QWidget], list[str]] = _ask_files
+        self.ask_division: Callable[[QWidget], Division | None] = DivideDialog.ask
+        self.setAcceptDrops(True)
+
+        self.splits = SplitBar(session.theme)
+        self.saved = Muted("", wrap=False)
+        self.undo_button = Button("Undo", kind="quiet", on_click=session.undo)
+        self.redo_button = Button("Redo", kind="quiet", on_click=session.redo)
+        self.statistics_button = Button(
+            "Statistics", on_click=self._toggle_statistics, tip="Counts, lengths, labels, unknown words"
+        )
+        self.statistics_button.setCheckable(True)
+        self.divide_button = Button("Divide…", on_click=self.divide, tip="Put every record into a split anew")
+        self.import_button = Button("Import…", on_click=self.choose_files, tip="Open files as a new dataset")
+        self.export_button = Button("Export…", on_click=self.export, tip="Write the dataset to a file")
+        self.head = Card("Dataset")
+        for widget in (self.saved, self.undo_button, self.redo_button):
+            self.head.header.addWidget(widget)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.splits, 1)
+        for button in (self.statistics_button, self.divide_button, self.import_button, self.export_button):
+            row.addWidget(button)
+        self.head.body.addLayout(row)
+
+        self.editor = DatasetEditor(session)
+        self.editor.edited.connect(self._note_saved)
+        self.statistics = StatisticsView(session.theme)
+        self.importing = ImportView(session)
+        self.importing.imported.connect(self._imported)
+        self.importing.closed.connect(self.refresh)
+        self.empty = EmptyState(
+            "No data yet",
+            "A dataset holds the sentences a model learns from. Drop files or a folder here: CoNLL columns, CoNLL-U, "
+            "JSON lines or plain text. What they are is worked out for you to accept.",
+            "Open my data…",
+            self.choose_files,
+        )
+        self.pages = QStackedWidget()
+        for page in (self.empty, self.importing, self.editor, self.statistics):
+            self.pages.addWidget(page)
+        self._notice = QVBoxLayout()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(8)
+        layout.addWidget(self.head)
+        layout.addLayout(self._notice)
+        layout.addWidget(self.pages, 1)
+
+        session.project_changed.connect(self.refresh)
+        session.dataset_changed.connect(self.refresh)
+        session.dataset_edited.connect(self._refresh_head)
+        self.refresh()
+
+    # -- what the window asks -----------------------------------------------------------------------------------
+
+    def state(self) -> StageState:
+        if self._problem is not None:
+            return "problem"
+        return "ready" if self.session.dataset is not None else "empty"
+
+    def activated(self) -> None:
+        self._refresh_head()
+
+    def open_record(self, record_id: int) -> bool:
+        """Bring a record into view for editing (from the error browser)."""
+        self._show_editor()
+        return self.editor.open_record(record_id)
+
+    # -- pages --------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Show what the session has: its dataset, or the way to get one."""
+        dataset = self.session.dataset
+        self.head.setVisible(dataset is not None)
+        self._show_problem(None)
+        if dataset is None:
+            self._shown_dataset = None
+            self.editor.show_dataset(None)
+            self.pages.setCurrentWidget(self.empty)
+        else:
+            if self._shown_dataset != dataset.id:
+                self._shown_dataset = dataset.id
+                self._statistics_revision = None
+                self.saved.setText("")
+                self._guarded(lambda: self.editor.show_dataset(dataset))
+            self._show_editor()
+        self._refresh_head()
+        self.state_changed.emit()
+
+    def _guarded(self, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except WorkbenchError as error:
+            self._show_problem(error)
+
+    def _show_problem(self, error: WorkbenchError | None) -> None:
+        self._problem = error
+        while (item := self._notice.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        if error is not None:
+            self._notice.addWidget(ErrorCard(error, on_dismiss=lambda: self._show_problem(None)))
+        self.state_changed.emit()
+
+    def _show_editor(self) -> None:
+        self.statistics_button.setChecked(False)
+        self.pages.setCurrentWidget(self.editor)
+
+    def _refresh_head(self) -> None:
+        dataset, project = self.session.dataset, self.session.project
+        if dataset is None or project is None:
+            return
+        store = project.store
+        layers = ", ".join(dataset.layers) or "no labels"
+        self.head.set_title(dataset.name, f"{dataset.count:,} records · {layers}")
+        self.splits.show_counts(store.split_counts(dataset.id))
+        for button, verb, step in (
+            (self.undo_button, "Undo", store.can_undo(dataset.id)),
+            (self.redo_button, "Redo", store.can_redo(dataset.id)),
+        ):
+            button.setEnabled(bool(step))
+            button.setToolTip(f"{verb}: {step}" if step else f"Nothing to {verb.lower()}")
+        read_only = bool(getattr(store, "read_only", False))
+        if read_only:
+            self.saved.setText("read-only")
+        for button in (self.divide_button, self.import_button):
+            button.setEnabled(not read_only)
+            if read_only:
+                button.setToolTip("This project is open for reading only.")
+        if self.pages.currentWidget() is self.statistics:
+            self._read_statistics()
+
+    def _note_saved(self) -> None:
+        self.saved.setText(f"saved {QTime.currentTime().toString('HH:mm:ss')}")
+
+    # -- statistics ---------------------------------------------------------------------------------------------
+
+    def _toggle_statistics(self) -> None:
+        if self.statistics_button.isChecked():
+            self.pages.setCurrentWidget(self.statistics)
+            self._read_statistics()
+        else:
+            self._show_editor()
+
+    def _read_statistics(self) -> None:
+        dataset, project = self.session.dataset, self.session.project
+        if dataset is None or project is None:
+            return
+        wanted = (dataset.id, dataset.revision)
+        if self._statistics_revision == wanted:
+            return
+        self._statistics_revision = wanted
+        store = project.store
+
+        def show(found: Any) -> None:
+            if self._statistics_revision == wanted:
+                self.statistics.show_statistics(found, dataset.layers)
+
+        self.session.run_in_background(
+            lambda _progress, _cancelled: store.statistics(dataset.id), show, self._show_problem, title="Counting"
+        )
+
+    # -- importing ----------------------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.import_paths(paths)
+
+    def choose_files(self) -> None:
+        paths = self.ask_files(self)
+        if paths:
+            self.import_paths([Path(path) for path in paths])
+
+    def import_paths(self, paths: list[Path]) -> None:
+        """Propose an import of ``paths`` (dropped, chosen, or given by the welcome page)."""
+        if self.session.project is None:
+            self.session.notify(
+                WorkbenchError("There is no project to import into.", fix="Create or open a project first.")
+            )
+            return
+        self._show_problem(None)
+        self.statistics_button.setChecked(False)
+        self.pages.setCurrentWidget(self.importing)
+        self.importing.look_at(paths)
+
+    def _imported(self, report: Any) -> None:
+        self.session.set_dataset(report.dataset.id)
+        self.refresh()
+        if report.problems:
+            lines = "\n".join(f"line {f.line}: {f.message}" if f.line else f.message for f in report.problems)
+            first = report.problems[0]
+            count = len(report.problems)
+            self._show_problem(
+                WorkbenchError(
+                    f"{count:,} {'thing' if count == 1 else 'things'} in the files may need a look.",
+                    why=f"The first: {first.message}",
+                    fix="Filter by “With a problem” to go through them; everything was imported as it stood.",
+                    line=first.line,
+                    details=lines,
+                )
+            )
+        self.session.notify(f"{report.records:,} records imported as {report.dataset.name}.")
+
+    # -- splits and export --------------------------------------------------------------------------------------
+
+    def divide(self) -> None:
+        """Ask how, then give every record its split as one undoable step."""
+        dataset, project = self.session.dataset, self.session.project
+        division = self.ask_division(self) if dataset is not None else None
+        if dataset is None or project is None or division is None:
+            return
+        store = project.store
+
+        def work(_progress: object, _cancelled: object) -> object:
+            return store.assign_splits(dataset.id, division.method, division.fractions, division.seed)
+
+        def done(_outcome: object) -> None:
+            self.session.refresh_dataset()
+            self._note_saved()
+
+        self.session.run_in_background(work, done, self._show_problem, title="Dividing the dataset")
+
+    def export(self) -> None:
+        """Ask what to write where, and write it in the background."""
+        dataset, project = self.session.dataset, self.session.project
+        if dataset is None or project is None:
+            return
+        dialog = ExportDialog(self.session.catalogue, dataset, self)
+        choice = dialog.ask()
+        dialog.deleteLater()
+        if choice is None:
+            return
+        from workbench.data.exporting import export_dataset
+
+        store = project.store
+
+        def work(progress: Any, cancelled: Any) -> object:
+            return export_dataset(
+                store,
+                dataset.id,
+                choice.exporter,
+                choice.path,
+                split=choice.split,
+                progress=lambda done, total: progress("records", done, total),
+                cancelled=cancelled,
+            )
+
+        def failed(error: WorkbenchError) -> None:
+            if not isinstance(error, Cancelled):
+                self._show_problem(error)
+
+        self.session.run_in_background(
+            work,
+            lambda _value: self.session.notify(f"Written: {choice.path}"),
+            failed,
+            title=f"Exporting {choice.path.name}",
+        )
+
+
+def _ask_files(parent: QWidget) -> list[str]:
+    paths, _ = QFileDialog.getOpenFileNames(parent, "Open files as a dataset")
+    return paths
