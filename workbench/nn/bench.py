@@ -5,15 +5,18 @@ Both sides are timed in turns and the ratio is the median of the pairs, so that 
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import nn
 
 from workbench.api import WorkbenchError
 from workbench.nn.crf import LinearChainCrf
+from workbench.nn.recurrent import CellKind, make_layer
 
 
 def compare(ours: Callable[[], object], theirs: Callable[[], object], seconds: float = 1.0) -> dict[str, float]:
@@ -98,3 +101,36 @@ def measure_crf(
                 rows.append({"what": "loss and gradient", "labels": k, "threads": count, **loss})
                 rows.append({"what": "decode", "labels": k, "threads": count, **decode})
     return {"benchmark": "crf", "against": "pytorch-crf", "batch": batch, "steps": steps, "rows": rows}
+
+
+def measure_recurrent(
+    threads: tuple[int, ...] = (1, 2),
+    *,
+    batches: tuple[int, ...] = (8, 32),
+    hidden_sizes: tuple[int, ...] = (64, 128, 256),
+    steps: int = 40,
+    seconds: float = 0.7,
+) -> dict[str, Any]:
+    """A training step (forward and backward) of each layer beside torch's module of the same weights.
+
+    Rows of {"cell", "batch", "hidden_size", "threads", "ratio", …}; the input is as wide as the layer.
+    """
+    cells: tuple[tuple[CellKind, Any], ...] = (("rnn", nn.RNN), ("gru", nn.GRU), ("lstm", nn.LSTM))
+    rows: list[dict[str, Any]] = []
+    for count in threads:
+        with _Threads(count):
+            for (cell, module), batch, size in itertools.product(cells, batches, hidden_sizes):
+                torch.manual_seed(0)
+                layer = make_layer(cell, size, size)
+                theirs = module(size, size, batch_first=True)
+                theirs.load_state_dict(layer.core.state_dict())
+                x = torch.randn(batch, steps, size, requires_grad=True)
+                arriving = torch.randn(batch, steps, size)
+                lengths = torch.full((batch,), steps)
+                row = compare(
+                    lambda m=layer, x=x, n=lengths, g=arriving: m(x, n)[0].backward(g),  # type: ignore[misc]
+                    lambda m=theirs, x=x, g=arriving: m(x)[0].backward(g),  # type: ignore[misc]
+                    seconds,
+                )
+                rows.append({"cell": cell, "batch": batch, "hidden_size": size, "threads": count, **row})
+    return {"benchmark": "recurrent", "against": "torch.nn", "steps": steps, "rows": rows}

@@ -1,0 +1,16 @@
+"""Recurrent encoders: cells, scans over time, and stacks of layers in one or both directions."""
+
+from workbench.nn.recurrent.encoder import RecurrentEncoder
+from workbench.nn.recurrent.gradients import hidden_gradient_norms
+from workbench.nn.recurrent.layers import CellKind, GruLayer, LstmLayer, RecurrentLayer, RnnLayer, make_layer
+
+__all__ = [
+    "CellKind",
+    "GruLayer",
+    "LstmLayer",
+    "RecurrentEncoder",
+    "RecurrentLayer",
+    "RnnLayer",
+    "hidden_gradient_norms",
+    "make_layer",
+]

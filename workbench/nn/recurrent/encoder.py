@@ -1,0 +1,190 @@
+"""Stacks of recurrent layers, in one direction or both, behind the :class:`~workbench.nn.contract.Encoder` contract."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from workbench.api import LayerTrace
+from workbench.nn.contract import Encoded, Encoder, State
+from workbench.nn.dropout import LockedDropout
+from workbench.nn.initialisation import RecurrentInit
+from workbench.nn.masks import reversal_index, reverse_by_length, zero_padding
+from workbench.nn.recurrent.layers import CellKind, RecurrentLayer, make_layer
+from workbench.nn.recurrent.scans import Nonlinearity
+
+Merge = Literal["concatenate", "sum"]
+Recorded = list[tuple[Tensor, ...]]
+"""States of the last layer as separate tensors, one tuple (an entry a direction) for each step of the layer's scan."""
+
+
+class RecurrentEncoder(Encoder):
+    """``layers`` of ``cell`` over (B, T, ``input_size``).
+
+    A bidirectional layer runs the same kind of cell over each sequence turned round within its own length: padding
+    comes last for both directions and never reaches a real step, and no packed sequence slows the kernel down. Each
+    layer reads both directions of the one below. ``final`` is each direction's state after its last real step, merged
+    as ``states`` are.
+
+    Dropout (in training) stands at the input, between layers and at the output; ``locked`` keeps one mask for all
+    steps of a sequence.
+    """
+
+    def __init__(
+        self,
+        cell: CellKind,
+        input_size: int,
+        hidden_size: int,
+        *,
+        layers: int = 1,
+        bidirectional: bool = False,
+        merge: Merge = "concatenate",
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        output_dropout: float = 0.0,
+        locked: bool = False,
+        nonlinearity: Nonlinearity = "tanh",
+        initialisation: RecurrentInit = "orthogonal",
+        forget_bias: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.bidirectional = bidirectional
+        self.merge: Merge = merge
+        self.hidden_size = hidden_size
+        self.output_size = hidden_size * (2 if bidirectional and merge == "concatenate" else 1)
+        sizes = [input_size] + [self.output_size] * (layers - 1)
+        self.forwards = nn.ModuleList()
+        self.backwards = nn.ModuleList()
+        for size in sizes:
+            for direction in (self.forwards, self.backwards) if bidirectional else (self.forwards,):
+                direction.append(
+                    make_layer(
+                        cell,
+                        size,
+                        hidden_size,
+                        nonlinearity=nonlinearity,
+                        initialisation=initialisation,
+                        forget_bias=forget_bias,
+                    )
+                )
+        kind = LockedDropout if locked else nn.Dropout
+        self.input_dropout = kind(input_dropout)
+        self.between = kind(dropout)
+        self.output_dropout = kind(output_dropout)
+
+    def forward(self, x: Tensor, lengths: Tensor, state: State = None) -> Encoded:
+        return self._run(x, lengths, state, None)
+
+    def forward_recorded(self, x: Tensor, lengths: Tensor) -> tuple[Encoded, Recorded]:
+        """The same answer with the last layer run step by step, so that a gradient can be asked of every state."""
+        recorded: Recorded = []
+        return self._run(x, lengths, None, recorded), recorded
+
+    def _run(self, x: Tensor, lengths: Tensor, state: State, recorded: Recorded | None) -> Encoded:
+        if self.bidirectional and state is not None:
+            raise TypeError("a bidirectional encoder reads the whole sequence at once and carries no state")
+        index = reversal_index(lengths, x.shape[1], x.device) if self.bidirectional else None
+        x = self.input_dropout(x)
+        after: list[State] = []
+        final: list[Tensor] = []
+        for depth in range(len(self.forwards)):
+            if depth:
+                x = self.between(x)
+            record = recorded if depth == len(self.forwards) - 1 else None
+            before = None if state is None else state[depth]
+            states, carried = _run_layer(self._layer(depth), x, lengths, before, record)
+            after.append(carried)
+            final = [_last(states, carried, lengths)]
+            if index is not None:
+                turned = reverse_by_length(x, index)
+                back, carried = _run_layer(self._layer(depth, back=True), turned, lengths, None, record)
+                final.append(_last(back, carried, lengths))
+                states = self._merged([states, reverse_by_length(back, index)])
+            x = states
+        carries = not self.bidirectional and all(item is not None for item in after)
+        return Encoded(
+            states=zero_padding(self.output_dropout(x), lengths),
+            lengths=lengths,
+            final=self._merged(final),
+            state=tuple(after) if carries else None,
+        )
+
+    def _merged(self, directions: list[Tensor]) -> Tensor:
+        if len(directions) == 1:
+            return directions[0]
+        return torch.cat(directions, dim=-1) if self.merge == "concatenate" else directions[0] + directions[1]
+
+    def _layer(self, depth: int, *, back: bool = False) -> RecurrentLayer:
+        layer = (self.backwards if back else self.forwards)[depth]
+        assert isinstance(layer, RecurrentLayer)
+        return layer
+
+    def zero_state(self, x: Tensor) -> State:
+        """The state to begin a stream with, for the rows of ``x`` (B, …).
+
+        Passing it, and not None, has the state carried even where an LSTM's batch is padded (see ``LstmLayer``).
+        """
+        return tuple(self._layer(depth).zero_state(x) for depth in range(len(self.forwards)))
+
+    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
+        """One step without dropout: stepping is for prediction."""
+        if self.bidirectional:
+            return super().step(x_t, state)
+        before = self.zero_state(x_t) if state is None else state
+        after: list[State] = []
+        for depth in range(len(self.forwards)):
+            x_t, carried = self._layer(depth).step(x_t, before[depth])
+            after.append(carried)
+        return x_t, tuple(after)
+
+    @torch.no_grad()
+    def trace(self, x: Tensor, length: int) -> tuple[LayerTrace, ...]:
+        """Recomputed step by step in NumPy from the same weights, without dropout."""
+        values = x[0, :length].detach().float().cpu().numpy()
+        traces: list[LayerTrace] = []
+        for depth in range(len(self.forwards)):
+            directions: list[Tensor] = []
+            for back in (False, True) if self.bidirectional else (False,):
+                layer = self._layer(depth, back=back)
+                found = layer.trace(values[::-1] if back else values)
+                if back:
+                    found = {name: array[::-1].copy() for name, array in found.items()}
+                traces.append(
+                    LayerTrace(
+                        name=f"layer {depth + 1}",
+                        direction="backward" if back else "forward",
+                        states=found["states"],
+                        gates={name: found[name] for name in layer.gates},
+                        cell=found.get("cell"),
+                    )
+                )
+                directions.append(torch.from_numpy(found["states"]))
+            values = self._merged(directions).numpy()
+        return tuple(traces)
+
+
+def _run_layer(
+    layer: RecurrentLayer, x: Tensor, lengths: Tensor, state: State, recorded: Recorded | None
+) -> tuple[Tensor, State]:
+    if recorded is None:
+        result: tuple[Tensor, State] = layer(x, lengths, state)
+        return result
+    hidden: list[Tensor] = []
+    state = layer.zero_state(x) if state is None else state
+    for step in x.unbind(1):
+        # the state goes on through the very tensor that is recorded, so its gradient counts every later step too
+        h, state = layer.step(step, state)
+        hidden.append(h)
+    recorded.append(tuple(hidden))
+    return torch.stack(hidden, dim=1), None
+
+
+def _last(states: Tensor, carried: State, lengths: Tensor) -> Tensor:
+    """h after each row's last step: at hand in the carried state, else looked up."""
+    if carried is None:
+        rows = torch.arange(states.shape[0], device=states.device)
+        return states[rows, (lengths - 1).to(states.device, non_blocking=True)]
+    hidden: Tensor = carried[0] if isinstance(carried, tuple) else carried
+    return hidden
