@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from workbench.api import WorkbenchError
 from workbench.cli.context import CliContext
 
 
@@ -21,17 +20,18 @@ def benchmark(
     from workbench.cli import benchmarks
 
     context: CliContext = ctx.obj
-    available = benchmarks.available(kind)
-    if name not in available:
-        listed = ", ".join(sorted(available)) or "none"
-        if not name:
-            typer.echo(listed)
-            return
-        raise WorkbenchError(f"There is no {kind} benchmark {name!r}.", fix=f"There are: {listed}.")
+    console = context.console()
+    if not name:
+        for known, summary in benchmarks.available(kind).items():
+            console.print(f"{known}: {summary}", markup=False)
+        return
     result = benchmarks.run(kind, name)
     if as_json:
         typer.echo(json.dumps(result, indent=2))
         return
-    console = context.console()
     for key, value in result.items():
+        if key == "table":
+            continue
         console.print(f"{key}: {value:.4g}" if isinstance(value, float) else f"{key}: {value}", markup=False)
+    if "table" in result:
+        typer.echo(result["table"])

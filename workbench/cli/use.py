@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,8 +15,9 @@ from workbench.cli.context import CliContext, find_run, project_of_run
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workbench.api import Record, Report
+    from workbench.api import Record, Report, Result
     from workbench.engine.predict import Predictor
+    from workbench.nn.contract import DecodeOptions
 
 
 def predict(
@@ -26,7 +27,8 @@ def predict(
     file: Annotated[Path | None, typer.Option(help="A file of inputs: text, or any format an importer knows.")] = None,
     output: Annotated[Path | None, typer.Option(help="Write the answers here instead of showing them.")] = None,
     as_format: Annotated[
-        Literal["text", "jsonl"] | None, typer.Option("--format", help="text for people, jsonl for programs.")
+        str | None,
+        typer.Option("--format", help="text for people, jsonl for programs; for a file also an exporter's ending."),
     ] = None,
     n_best: Annotated[int, typer.Option(help="So many best answers for each input.", min=1)] = 1,
 ) -> None:
@@ -40,16 +42,16 @@ def predict(
     from workbench.nn.contract import DecodeOptions
 
     predictor = load_bundle(_model(run), context.plugins().catalogue)
-    records = _records(context, predictor, text, file)
-    chosen = as_format or ("jsonl" if output is not None and output.suffix in (".jsonl", ".json") else "text")
+    options = DecodeOptions(n_best=n_best)
+    if file is not None:
+        _predict_file(context, predictor, file, output, as_format, options)
+        return
     count = 0
+    lines = as_format == "jsonl" or (as_format is None and output is not None and output.suffix == ".jsonl")
     with _writer(output) as write:
-        for record, result in predictor.predict_stream(records, DecodeOptions(n_best=n_best)):
+        for record, result in predictor.predict_stream(_records(predictor, text), options):
             count += 1
-            if chosen == "jsonl":
-                write(json.dumps({"kind": result.KIND, **result.to_json()}, ensure_ascii=False))
-            else:
-                write(f"{record.search_text()}\n  {result.summary() or 'nothing found'}")
+            write(_json_line(record, result) if lines else _text_of(record, result))
     if output is not None:
         context.console().print(f"{count:,} answers in {output}", markup=False)
 
@@ -92,38 +94,53 @@ def _model(path: Path) -> Path:
     return path if (path / "manifest.json").is_file() else find_run(path).path
 
 
-def _records(context: CliContext, predictor: Predictor, text: list[str] | None, file: Path | None) -> Iterator[Record]:
-    if text:
-        for part in text:
+def _records(predictor: Predictor, text: list[str] | None) -> Iterator[Record]:
+    """Records of the texts given, or of each line of standard input."""
+    for part in text or sys.stdin:
+        if part.strip():
             yield from predictor.parse(part)
-    elif file is None:
-        for line in sys.stdin:
-            yield from predictor.parse(line) if line.strip() else ()
-    else:
-        yield from _records_of_file(context, predictor, file)
 
 
-def _records_of_file(context: CliContext, predictor: Predictor, file: Path) -> Iterator[Record]:
-    """Records of a file in a format whose records the model reads; any other text is read line by line."""
-    from workbench.api import validate
-    from workbench.data.proposals import propose
+def _predict_file(
+    context: CliContext,
+    predictor: Predictor,
+    file: Path,
+    output: Path | None,
+    as_format: str | None,
+    options: DecodeOptions,
+) -> None:
+    """Answer a whole file; the format is the one asked for, or the output's ending tells it, or text."""
+    import shutil
+    import tempfile
 
-    kind = predictor.model.task_spec.record
-    proposals = [p for p in propose(context.plugins().catalogue, [file]) if p.importer.record == kind]
-    if proposals and proposals[0].confidence >= 0.5:
-        importer = proposals[0].importer
-        stream = importer.factory.resolve()(file, validate(importer.params, dict(proposals[0].options)))
-        for imported in stream:
-            yield imported.record
-        return
-    try:
-        with file.open(encoding="utf-8-sig") as lines:
-            for line in lines:
-                yield from predictor.parse(line) if line.strip() else ()
-    except UnicodeDecodeError as error:
-        raise WorkbenchError(
-            "This file is not text in UTF-8.", why=str(error), fix="Convert it to UTF-8 first.", file=file
-        ) from error
+    from workbench.api.files import atomic_path
+    from workbench.cli.data import progress_bar
+    from workbench.engine.batch_files import predict_file
+
+    suffix = {"text": ".txt"}.get(as_format, f".{as_format}") if as_format else (output.suffix if output else ".txt")
+    with tempfile.TemporaryDirectory(prefix="recurra-") as folder, progress_bar(context, "predicting") as progress:
+        direct = output is not None and output.suffix == suffix
+        target = output if output is not None and direct else Path(folder) / f"answers{suffix}"
+        catalogue = context.plugins().catalogue
+        count = predict_file(
+            predictor, file, target, catalogue, options=options, progress=lambda done, total: progress(done, total, 0)
+        )
+        if output is None:
+            with target.open(encoding="utf-8") as answers:
+                shutil.copyfileobj(answers, sys.stdout)
+        elif not direct:
+            with atomic_path(output) as temporary:
+                shutil.copyfile(target, temporary)
+    if output is not None:
+        context.console().print(f"{count:,} answers in {output}", markup=False)
+
+
+def _json_line(record: Record, result: Result) -> str:
+    return json.dumps({"record": record.to_json(), "result": result.to_json()}, ensure_ascii=False)
+
+
+def _text_of(record: Record, result: Result) -> str:
+    return f"{record.search_text()}\n  {result.summary() or 'nothing found'}"
 
 
 class _writer:  # noqa: N801 - a context manager that reads like a function

@@ -1,7 +1,7 @@
 """The worker process: ``python -m workbench.cli.worker``, where plugins, projects and the engine are joined.
 
-It is warmed up as soon as a window is painted and then does jobs for it (``resources/help/architecture.md`` lists them).
-The terminal's Ctrl+C is the shell's to answer, so it is ignored here.
+It is warmed up as soon as a window is painted and then does its jobs (see ``resources/help/architecture.md``). The
+terminal's Ctrl+C is the shell's to answer, so it is ignored here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Serve jobs until standard input ends."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from workbench.engine.server import claim_stdio, serve
 
