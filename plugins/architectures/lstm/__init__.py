@@ -69,7 +69,9 @@ At each step *t* the network reads the input **x**ₜ, its last state **h**ₜ�
 | state | **h**ₜ = **o**ₜ ∘ tanh(**c**ₜ) |
 
 The cell is changed by adding and not by multiplying with weights, so with a forget gate near 1 its value, and the
-gradient through it, last for many steps. Hochreiter & Schmidhuber, 1997, *Long short-term memory*; forget gate: Gers et al., 2000.
+gradient through it, last for many steps.
+
+Hochreiter & Schmidhuber, 1997, *Long short-term memory*; forget gate: Gers et al., 2000.
 """
 
 LSTM = Architecture(
