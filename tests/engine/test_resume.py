@@ -7,8 +7,8 @@ import random
 
 import numpy as np
 import pytest
-import toy
 import torch
+import toy
 from safetensors.torch import load_file
 
 from workbench.api import WorkbenchError

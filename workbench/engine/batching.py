@@ -54,13 +54,18 @@ class TokenBudgetBatches:
         """The batches of ``epoch``: shuffle, sort within pools, cut, shuffle the batches."""
         generator = np.random.Generator(np.random.PCG64([self.seed, epoch]))
         order = generator.permutation(len(self.lengths)).astype(np.int64)
-        pool_of = np.cumsum(self.lengths[order], dtype=np.int64) // max(1, self.budget * POOL_BATCHES)
+        before = np.cumsum(self.lengths[order], dtype=np.int64) - self.lengths[order]
+        total = int(self.lengths.sum())
+        # pools of equal size: a small rest would waste most
+        pools = max(1, round(total / (self.budget * POOL_BATCHES)))
+        pool_of = before * pools // max(1, total)
         # one sort for all pools: by pool, then by falling length; stable, so equals stay shuffled
         order = order[np.lexsort((-self.lengths[order], pool_of))]
-        starts = np.flatnonzero(np.diff(np.sort(pool_of), prepend=-1)) if len(order) else np.zeros(0, np.int64)
+        starts = np.flatnonzero(np.diff(np.sort(pool_of), prepend=-1))
+        ends = np.append(starts[1:], len(order)) if len(starts) else starts
         pieces = [
             order[first:last]
-            for pool_start, pool_end in zip(starts, [*starts[1:], len(order)], strict=True)
+            for pool_start, pool_end in zip(starts, ends, strict=True)
             for first, last in _cut(self.lengths[order[pool_start:pool_end]], self.budget, int(pool_start))
         ]
         return _plan([pieces[i] for i in generator.permutation(len(pieces))])

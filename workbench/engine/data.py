@@ -15,12 +15,16 @@ from numpy.typing import NDArray
 
 from workbench.api import Record, WorkbenchError
 from workbench.api.files import write_atomic
+from workbench.data.packing import Packed, pack
 from workbench.nn.contract import Batch, Codec, Encoding, TaskModel
 from workbench.runs.config import DataSection, RunConfig
 
 KEEP_IN_MEMORY = 50_000
 """Splits up to this many records are read once and kept; larger ones are streamed once for every pass."""
 _PHASE_SECONDS = 0.1
+_ID, _LENGTH = "_id", "_length"
+"""Packed beside what the codec yields: which record it is, and its steps."""
+_NONE: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
 
 Progress = Callable[[str, int, int], None]
 """``(what is being done, done, total)``; it may raise to cancel."""
@@ -170,31 +174,46 @@ def encode_split(
     cache: Path | None = None,
     limit: int = 0,
     progress: Progress = no_progress,
-    title: str = "",
-    known: Sequence[tuple[int, Record]] | None = None,
+    pairs: Iterable[tuple[int, Record]] | None = None,
 ) -> Split:
-    """Encode ``split`` of ``source`` (``known``: its records, where they were already read).
+    """Encode ``split`` of ``source`` (from ``pairs``, where its records were already read).
 
     With a ``cache`` folder the arrays are memory-mapped from there, keyed by the content of the split and the codec.
     """
     total = min(limit or source.count(split), source.count(split))
-    told = Told(progress, title or f"encoding the {split} split", total)
-    pairs: Iterable[tuple[int, Record]] = known if known is not None else _first(source.iterate(split), limit)
-    ids: list[int] = []
-    lengths: list[int] = []
-    encodings: list[Encoding] = []
-    empty = 0
-    for id_, record in told.over(pairs):
-        length = codec.length(record)
-        if length < 1:
-            empty += 1
-            continue
-        ids.append(id_)
-        lengths.append(length)
-        encodings.append(codec.encode(record))
-    return Split(
-        split, np.asarray(ids, dtype=np.int64), np.asarray(lengths, dtype=np.int64), encodings, source, empty
-    )
+    told = Told(progress, f"encoding the {split} split", total)
+
+    def encoded() -> Iterator[Encoding]:
+        for id_, record in told.over(pairs if pairs is not None else _first(source.iterate(split), limit)):
+            length = codec.length(record)
+            if length > 0:
+                yield {**codec.encode(record), _ID: np.array([id_]), _LENGTH: np.array([length])}
+
+    content = source.content_hash(split) if cache is not None else ""
+    if cache is None or not content:
+        encodings: Sequence[Encoding] = list(encoded())
+        ids = np.array([int(encoding[_ID][0]) for encoding in encodings], dtype=np.int64)
+        lengths = np.array([int(encoding[_LENGTH][0]) for encoding in encodings], dtype=np.int64)
+    else:
+        key = hashlib.sha256(f"{content}\n{limit}\n{codec_hash(codec)}".encode()).hexdigest()[:32]
+        packed = pack(encoded(), cache, f"arrays-{key}")
+        if len(packed) == 0:
+            return Split(split, _NONE, _NONE, [], source, total)
+        ids, lengths = np.array(packed.values(_ID)), np.array(packed.values(_LENGTH))
+        # small splits become plain views at once: indexing a memory map costs more than a small record
+        encodings = _views(packed) if len(packed) <= KEEP_IN_MEMORY else packed
+    return Split(split, ids, lengths, encodings, source, total - len(ids))
+
+
+def _views(packed: Packed) -> list[Encoding]:
+    flat = {
+        name: (np.asarray(packed.values(name)).view(np.ndarray), packed.offsets(name).tolist())
+        for name in packed.fields
+    }
+    return [
+        {name: values[offsets[i] : offsets[i + 1]] for name, (values, offsets) in flat.items()}
+        for i in range(len(packed))
+    ]
 
 
 def _first(pairs: Iterator[tuple[int, Record]], limit: int) -> Iterator[tuple[int, Record]]:
@@ -223,7 +242,7 @@ def prepare(
     cache: Path | None = None,
     progress: Progress = no_progress,
 ) -> Prepared:
-    """Check the training records, fit the codec on them (unless it is given: a resumed run) and encode both splits.
+    """Check the training records, fit the codec on them (unless it is given: a resumed run), encode both splits.
 
     ``codec_key`` names the task and its options for the cache. :class:`WorkbenchError` when there is no record.
     """
@@ -234,22 +253,17 @@ def prepare(
             f"There is nothing to train on: the split {section.train!r} of {section.dataset!r} is empty.",
             fix="Import records into it, or assign splits in the Data stage.",
         )
-    known: list[tuple[int, Record]] | None = None
-    if count <= KEEP_IN_MEMORY:
-        reading = Told(progress, "reading records", count)
-        known = list(reading.over(_first(source.iterate(section.train), section.limit)))
-
-    def training_records(name: str) -> Iterator[Record]:
-        pairs: Iterable[tuple[int, Record]] = (
-            known if known is not None else _first(source.iterate(section.train), section.limit)
-        )
-        return (record for _, record in Told(progress, name, count).over(pairs))
-
+    records = _TrainingRecords(source, section, count, progress)
     if codec is None:
-        task.check(training_records("checking records"))
-        codec = _fit_or_recall(task, source, section, codec_key, cache, lambda: training_records("building vocabulary"))
+        codec = _fit_or_recall(task, source, section, codec_key, cache, records)
     train = encode_split(
-        source, section.train, codec, cache=cache, limit=section.limit, progress=progress, known=known
+        source,
+        section.train,
+        codec,
+        cache=cache,
+        limit=section.limit,
+        progress=progress,
+        pairs=records.pairs(),
     )
     if len(train) == 0:
         raise WorkbenchError("Every training record is empty.", fix="Import records that have at least one step.")
@@ -259,18 +273,35 @@ def prepare(
     return Prepared(codec, train, validation if validation is not None and len(validation) else None)
 
 
+class _TrainingRecords:
+    """The training records, read when they are first asked for; few are kept, many are streamed every time."""
+
+    def __init__(self, source: RecordSource, section: DataSection, count: int, progress: Progress) -> None:
+        self._source, self._section, self._count, self._progress = source, section, count, progress
+        self._kept: list[tuple[int, Record]] | None = None
+
+    def pairs(self) -> Iterator[tuple[int, Record]]:
+        if self._count > KEEP_IN_MEMORY:
+            yield from self._stream()
+            return
+        if self._kept is None:
+            self._kept = list(Told(self._progress, "reading records", self._count).over(self._stream()))
+        yield from self._kept
+
+    def records(self, doing: str) -> Iterator[Record]:
+        return (record for _, record in Told(self._progress, doing, self._count).over(self.pairs()))
+
+    def _stream(self) -> Iterator[tuple[int, Record]]:
+        return _first(self._source.iterate(self._section.train), self._section.limit)
+
+
 def fitted_codec(
     source: RecordSource, section: DataSection, task: TaskModel, *, codec_key: str = "", cache: Path | None = None
 ) -> Codec:
     """The codec a training of these records would use, from the cache where it is there."""
-    return _fit_or_recall(
-        task,
-        source,
-        section,
-        codec_key,
-        cache,
-        lambda: (record for _, record in _first(source.iterate(section.train), section.limit)),
-    )
+    count = source.count(section.train)
+    records = _TrainingRecords(source, section, min(section.limit or count, count), no_progress)
+    return _fit_or_recall(task, source, section, codec_key, cache, records)
 
 
 def key_of_codec(config: RunConfig) -> str:
@@ -289,18 +320,23 @@ def _fit_or_recall(
     section: DataSection,
     codec_key: str,
     cache: Path | None,
-    records: Callable[[], Iterator[Record]],
+    records: _TrainingRecords,
 ) -> Codec:
     """The codec from the cache when the training split and the task's options are as they were, else fitted."""
+
+    def fit() -> Codec:
+        task.check(records.records("checking records"))
+        return task.fit_codec(records.records("building vocabulary"))
+
     content = source.content_hash(section.train) if cache is not None and codec_key else ""
     if cache is None or not content:
-        return task.fit_codec(records())
+        return fit()
     key = hashlib.sha256(f"{content}\n{section.limit}\n{codec_key}".encode()).hexdigest()[:32]
     path = cache / f"codec-{key}.json"
     try:
         return task.load_codec(json.loads(path.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError, WorkbenchError):
-        codec = task.fit_codec(records())
+        codec = fit()
     cache.mkdir(parents=True, exist_ok=True)
     write_atomic(path, json.dumps(codec.to_json()))
     return codec
