@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench_plugins.tasks.tagging.params import PRESETS, TaggingParams
 
-from workbench.api import IOShape, Metric, Ref, Registrar, Task, Trait, hookimpl
+from workbench.api import InferenceView, IOShape, Metric, RecordEditor, Ref, Registrar, Task, Trait, hookimpl
 
 requires_api = "1"
 
@@ -52,3 +52,13 @@ def register_metrics(registry: Registrar) -> None:
             factory=Ref(f"{_HERE}.scoring:TokenAccuracy"),
         )
     )
+
+
+@hookimpl
+def register_record_editors(registry: Registrar) -> None:
+    registry.add(RecordEditor(record="tagged_tokens", factory=Ref(f"{_HERE}.gui:TaggedTokensEditor")))
+
+
+@hookimpl
+def register_inference_views(registry: Registrar) -> None:
+    registry.add(InferenceView(result="token_labels", factory=Ref(f"{_HERE}.gui:TokenLabelsView")))
