@@ -175,8 +175,8 @@ def sniff(head: bytes, path: Path) -> Sniff | None:
     text = decode_head(head)
     if text is None:
         return None
-    lines = text.splitlines(keepends=True)
-    if text.lstrip()[:1] in ("{", "[") and '"' in lines[0]:
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if text.lstrip()[:1] in ("{", "[") and '"' in text:
         return None
     shape = recognise_shape(lines)
     if shape is None:

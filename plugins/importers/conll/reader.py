@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,8 @@ class ConllStream:
             "bom": self._file.bom,
             "encoding": self._file.encoding,
             "has_index": self._has_index(head),
+            "fill": self._fill(head),
+            "comments": self.options.comments,
             "tail": "",
         }
 
@@ -218,6 +221,14 @@ class ConllStream:
     def _has_index(self, head: Sequence[str]) -> bool:
         shape = recognise_shape(head, self._separator)
         return shape is not None and shape.has_index and self._token != 0
+
+    def _fill(self, head: Sequence[str]) -> list[str]:
+        """What a column that is not used mostly holds: it fills the lines of new tokens."""
+        width = len(self._names)
+        cells = [split_cells(line.strip(), self._separator) for line in head[:500] if line.strip()]
+        columns = zip(*(row for row in cells if len(row) == width), strict=True)
+        common = [Counter(column).most_common(1)[0][0] for column in columns] or [SKIP] * width
+        return [c if c in ("-", "O") else SKIP for c in common]
 
     def _no_columns(self, head: Sequence[str]) -> WorkbenchError:
         """Say what is wrong with a file that does not look like columns: the first line that differs, if any."""
