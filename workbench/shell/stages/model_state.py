@@ -1,0 +1,47 @@
+"""What the stages Use, Evaluate and Explain ask about the selected run: is there a model, and is it still learning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from workbench.api import Result, TokenLabels
+
+if TYPE_CHECKING:
+    from workbench.shell.session import Session
+
+_RESULTS: dict[str, type[Result]] = {TokenLabels.KIND: TokenLabels}
+
+
+def is_live(session: Session) -> bool:
+    """Whether the selected run is the one being trained (its present weights answer)."""
+    training = session.training_run
+    return session.run is not None and training is not None and training.path == session.run.path
+
+
+def has_model(session: Session) -> bool:
+    """Whether the selected run can answer: it is being trained, or it left a model."""
+    run = session.run
+    if run is None:
+        return False
+    return is_live(session) or (run.path / "model").is_dir()
+
+
+def model_title(session: Session) -> str:
+    """The selected run in words: its name or id, and that it is learning."""
+    run = session.run
+    if run is None:
+        return "No model"
+    name = getattr(run.config, "name", "") or run.id
+    return f"{name}, in training" if is_live(session) else name
+
+
+def result_from(kind: str, values: Any) -> Any:
+    """The typed result of a job's JSON; kinds of a plugin's own come as they are, for its view to read."""
+    cls = _RESULTS.get(kind)
+    return cls.from_json(values) if cls is not None else values
+
+
+def summary_of(result: Any) -> str:
+    """One line of text for a result of any kind."""
+    summary = getattr(result, "summary", None)
+    return str(summary()) if callable(summary) else str(result)

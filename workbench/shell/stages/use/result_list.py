@@ -1,0 +1,115 @@
+"""The model's answers below each other, each in the view its plugin brings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from workbench.shell.plugin_frame import PluginFrame
+from workbench.shell.sdk import PanelContext
+from workbench.shell.stages.model_state import result_from, summary_of
+from workbench.shell.widgets import Muted, Text
+
+if TYPE_CHECKING:
+    from workbench.shell.session import Session
+
+MOST_SHOWN = 40
+
+
+class ResultList(QScrollArea):
+    """Keeps its views between answers: a text that is typed on changes in place, without flicker."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setAccessibleName("Answers of the model")
+        self.viewport().setAutoFillBackground(False)
+        self._content = QWidget()
+        self._content.setAutoFillBackground(False)
+        self.setWidget(self._content)
+        self._layout = QVBoxLayout(self._content)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(12)
+        self._more = Muted("")
+        self._views: list[QWidget] = []
+        self._kind = ""
+        self.results: list[Any] = []
+        self._layout.addWidget(self._more)
+        self._layout.addStretch(1)
+        self._more.hide()
+
+    def show_results(self, kind: str, values: Sequence[Any]) -> None:
+        """Show results of ``kind`` given as JSON objects."""
+        if kind != self._kind:
+            self._drop_views(0)
+            self._kind = kind
+        self.results = [result_from(kind, one) for one in values]
+        shown = self.results[:MOST_SHOWN]
+        self._drop_views(len(shown))
+        while len(self._views) < len(shown):
+            compact = len(shown) > 1
+            view = self._make_view(kind, compact)
+            self._layout.insertWidget(len(self._views), view)
+            self._views.append(view)
+        for view, result in zip(self._views, shown, strict=True):
+            target = view.widget if isinstance(view, PluginFrame) else view
+            if target is not None:
+                target.show_result(result)
+        hidden = len(self.results) - len(shown)
+        self._more.setText(f"{hidden:,} more are not shown here; they are in the exported file.")
+        self._more.setVisible(hidden > 0)
+
+    @property
+    def views(self) -> list[QWidget]:
+        return [view.widget if isinstance(view, PluginFrame) and view.widget else view for view in self._views]
+
+    def clear(self) -> None:
+        self.show_results(self._kind, [])
+
+    def _drop_views(self, keep: int) -> None:
+        # one answer is shown with its alternatives, several without: then the views differ
+        if len(self._views) == 1 or keep == 1:
+            keep = keep if len(self._views) == keep else 0
+        for view in self._views[keep:]:
+            self._layout.removeWidget(view)
+            view.hide()
+            view.deleteLater()
+        del self._views[keep:]
+
+    def _make_view(self, kind: str, compact: bool) -> QWidget:
+        contribution = self.session.catalogue.inference_view(kind)
+        if contribution is None:
+            return PlainResultView()
+        session = self.session
+        context = PanelContext(
+            theme=session.theme,
+            notify=session.notify,
+            run=lambda: session.run,
+            dataset=lambda: session.dataset,
+            submit=session.submit,
+            settings={"compact": compact},
+        )
+        return PluginFrame(
+            lambda: contribution.factory.resolve()(context),
+            contribution,
+            session.problems,
+            plugin=session.catalogue.owner(contribution),
+        )
+
+
+class PlainResultView(QWidget):
+    """A result whose kind has no view: its summary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = Text()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._text)
+
+    def show_result(self, result: Any) -> None:
+        self._text.setText(summary_of(result))

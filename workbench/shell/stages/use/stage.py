@@ -1,0 +1,251 @@
+"""The Use stage: type, and the model answers; while it learns, it answers anew after every epoch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPlainTextEdit, QSpinBox, QStackedWidget, QVBoxLayout, QWidget
+
+from workbench.api import Cancelled, Event, WorkbenchError
+from workbench.api.events import EpochMetrics, RunFinished
+from workbench.api.files import write_atomic
+from workbench.shell.stages.base import Stage, StageState
+from workbench.shell.stages.model_state import has_model, is_live, model_title, summary_of
+from workbench.shell.stages.use.file_card import FileCard
+from workbench.shell.stages.use.result_list import ResultList
+from workbench.shell.widgets import Button, Card, EmptyState, ErrorCard, Muted
+
+if TYPE_CHECKING:
+    from workbench.shell.session import Session
+
+TYPING_PAUSE_MS = 250
+ALTERNATIVES = 5
+
+
+class _Input(QPlainTextEdit):
+    """Tab leaves the field instead of writing a tab."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTabChangesFocus(True)
+
+
+class UseStage(Stage):
+    """One question is under way at a time; what is typed meanwhile is asked when its answer has come."""
+
+    id: ClassVar[str] = "use"
+    title: ClassVar[str] = "Use"
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(session, parent)
+        self.ask_export_path: Callable[[QWidget], str] = _ask_export_path
+        self._handle: Any = None
+        self._again = False
+        self._problem: WorkbenchError | None = None
+        self._prefilled = ""
+
+        self.input = _Input()
+        self.input.setAccessibleName("Text for the model")
+        self.input.setPlaceholderText("Type or paste a sentence; the answer follows as you type.")
+        self.input.setMaximumHeight(self.input.fontMetrics().lineSpacing() * 4 + 16)
+        self.input.textChanged.connect(self._typed)
+        self.readings = QSpinBox()
+        self.readings.setRange(1, 10)
+        self.readings.setMinimumHeight(28)
+        self.readings.setPrefix("Readings: ")
+        self.readings.setAccessibleName("Number of readings")
+        self.readings.setToolTip("How many labellings of the whole sentence to compute, the most probable first")
+        self.readings.valueChanged.connect(lambda _value: self.ask())
+        self.model_label = Muted("", wrap=False)
+        self.input_card = Card("Ask the model")
+        self.input_card.header.addWidget(self.readings)
+        self.input_card.body.addWidget(self.input)
+        self.results = ResultList(session)
+        self.answer_card = Card("Answer")
+        self.status = Muted("", wrap=False)
+        self.export_button = Button("Export…", kind="quiet", on_click=self.export, tip="Write these answers to a file")
+        self.answer_card.header.addWidget(self.status)
+        self.answer_card.header.addWidget(self.export_button)
+        self.answer_card.body.addWidget(self.results, 1)
+        self._problem_box = QVBoxLayout()
+        self.answer_card.body.addLayout(self._problem_box)
+        self.file_card = FileCard(session)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.input_card)
+        column.addWidget(self.answer_card, 1)
+        column.addWidget(self.file_card)
+        self.empty = EmptyState(
+            "No model yet",
+            "Here a trained model answers what you type. Train one first; it can be asked from its first epoch on.",
+            "Go to Train",
+            lambda: session.stage_requested.emit("train"),
+        )
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.empty)
+        self.pages.addWidget(page)
+        self._page = page
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.addWidget(self.pages)
+        self._pause = QTimer(self, singleShot=True, interval=TYPING_PAUSE_MS)
+        self._pause.timeout.connect(self.ask)
+        session.run_changed.connect(self._run_changed)
+        session.training_changed.connect(self.refresh)
+        session.events_arrived.connect(self._events)
+        self.refresh()
+
+    # -- what the window asks -----------------------------------------------------------------------------------
+
+    def state(self) -> StageState:
+        if self._problem is not None:
+            return "problem"
+        if not has_model(self.session):
+            return "empty"
+        return "running" if self._handle is not None else "ready"
+
+    def activated(self) -> None:
+        self.refresh()
+        if has_model(self.session):
+            self.input.setFocus(Qt.FocusReason.OtherFocusReason)
+            if not self.results.results:
+                self.ask()
+
+    def refresh(self) -> None:
+        """Follow the selected run."""
+        ready = has_model(self.session)
+        self.pages.setCurrentWidget(self._page if ready else self.empty)
+        if ready:
+            self.input_card.set_title("Ask the model", model_title(self.session))
+            self._prefill()
+        self.export_button.setEnabled(bool(self.results.results))
+        self.state_changed.emit()
+
+    def _prefill(self) -> None:
+        """Begin with the run's first pinned input, so that there is an answer before anything is typed."""
+        run = self.session.run
+        inputs: Sequence[str] = getattr(run.config, "inputs", ()) if run is not None else ()
+        text = self.input.toPlainText()
+        if inputs and (not text or text == self._prefilled) and text != inputs[0]:
+            self._prefilled = inputs[0]
+            self.input.setPlainText(inputs[0])
+
+    def _run_changed(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        self.results.clear()
+        self.status.setText("")
+        self._show_problem(None)
+        self.refresh()
+        if has_model(self.session) and self.isVisible():
+            self.ask()
+
+    # -- asking -------------------------------------------------------------------------------------------------
+
+    def _typed(self) -> None:
+        self._pause.start()
+
+    def _events(self, events: list[Event]) -> None:
+        if any(isinstance(event, RunFinished) for event in events):
+            self.refresh()
+        if self.isVisible() and any(isinstance(event, EpochMetrics | RunFinished) for event in events):
+            self.ask()
+
+    def texts(self) -> list[str]:
+        """The lines that were typed; each may hold several sentences, which the task's plugin finds."""
+        return [line for line in self.input.toPlainText().splitlines() if line.strip()]
+
+    def ask(self) -> None:
+        """Ask for the present text; what changed meanwhile is asked once the answer is there."""
+        self._pause.stop()
+        run, texts = self.session.run, self.texts()
+        if run is None or not has_model(self.session):
+            return
+        if not texts:
+            self.results.clear()
+            self.status.setText("")
+            self.export_button.setEnabled(False)
+            return
+        if self._handle is not None:
+            self._again = True
+            return
+        self._handle = self.session.submit(
+            {
+                "job": "predict",
+                "run": str(run.path),
+                "texts": texts,
+                "options": {"n_best": self.readings.value(), "alternatives": ALTERNATIVES},
+                "live": is_live(self.session),
+            },
+            self._answered,
+            self._failed,
+        )
+        self.state_changed.emit()
+
+    def _answered(self, value: Mapping[str, Any]) -> None:
+        self._handle = None
+        self._show_problem(None)
+        self.results.show_results(str(value.get("result_kind", "")), list(value.get("results", ())))
+        epoch = value.get("epoch")
+        learning = "learning, " if is_live(self.session) else ""
+        self.status.setText(f"{learning}epoch {epoch}" if epoch else "")
+        self.export_button.setEnabled(bool(self.results.results))
+        self.state_changed.emit()
+        self._ask_again()
+
+    def _failed(self, error: WorkbenchError) -> None:
+        self._handle = None
+        if not isinstance(error, Cancelled):
+            self._show_problem(error)
+        self._ask_again()
+
+    def _ask_again(self) -> None:
+        if self._again:
+            self._again = False
+            self.ask()
+
+    def _show_problem(self, error: WorkbenchError | None) -> None:
+        self._problem = error
+        while (item := self._problem_box.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        if error is not None:
+            self._problem_box.addWidget(ErrorCard(error, on_fix=self.ask, fix_text="Ask again"))
+        self.state_changed.emit()
+
+    # -- export -------------------------------------------------------------------------------------------------
+
+    def export(self) -> None:
+        """Write the answers shown: JSON lines, or a summary a line for ``.txt``."""
+        path = self.ask_export_path(self) if self.results.results else ""
+        if not path:
+            return
+        lines = [
+            json.dumps(_plain(result), ensure_ascii=False) if not path.endswith(".txt") else summary_of(result)
+            for result in self.results.results
+        ]
+        try:
+            write_atomic(Path(path), "".join(f"{line}\n" for line in lines))
+        except WorkbenchError as error:
+            self._show_problem(error)
+            return
+        self.session.notify(f"Written: {path}")
+
+
+def _plain(result: Any) -> Any:
+    to_json = getattr(result, "to_json", None)
+    return to_json() if callable(to_json) else result
+
+
+def _ask_export_path(parent: QWidget) -> str:
+    kinds = "JSON lines (*.jsonl);;Text (*.txt)"
+    return QFileDialog.getSaveFileName(parent, "Export the answers", "answers.jsonl", kinds)[0]
