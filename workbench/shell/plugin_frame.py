@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from types import MethodType, TracebackType
 from typing import Any
 from weakref import WeakSet, ref
@@ -135,13 +136,17 @@ def guard(widget: QWidget, frame: PluginFrame) -> None:
             setattr(widget, name, _guarded(widget, name, native, frame))
 
 
-def _overridden(cls: type) -> Iterator[str]:
+@cache
+def _overridden(cls: type) -> tuple[str, ...]:
+    """Handlers that ``cls`` or a Python base of it defines; looked up once for each class, widgets come in hundreds."""
+    names: dict[str, None] = {}
     for base in cls.__mro__:
         if base.__module__.startswith("PySide6."):
-            return
+            break
         for name, value in vars(base).items():
             if (name.endswith("Event") or name in _VIRTUALS) and callable(value):
-                yield name
+                names[name] = None
+    return tuple(names)
 
 
 def _guarded(widget: QWidget, name: str, native: type, frame: PluginFrame) -> Callable[..., Any]:
