@@ -131,7 +131,8 @@ def guard(widget: QWidget, frame: PluginFrame) -> None:
     native = next((cls for cls in type(widget).__mro__ if cls.__module__.startswith("PySide6.")), None)
     if native is None:
         return
-    for name in _overridden(type(widget)):
+    cls: Any = type(widget)  # mypy does not take a type for hashable
+    for name in _overridden(cls):
         if name not in vars(widget) and hasattr(native, name):
             setattr(widget, name, _guarded(widget, name, native, frame))
 
