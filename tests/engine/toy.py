@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +30,7 @@ from workbench.api import (
     WorkbenchError,
     option,
 )
+from workbench.api.records import BUILT_IN_RECORD_TYPES, RecordType
 from workbench.engine.data import ListSource
 from workbench.nn.contract import Batch, DecodeOptions, Embedder, Encoded, Encoder, Encoding, Head, LossSum
 
@@ -264,6 +266,15 @@ class ToyCatalogue:
     def metric(self, id: str) -> Metric:
         return _known(METRIC, id)
 
+    def record_type(self, kind: str) -> RecordType:
+        return next(known for known in BUILT_IN_RECORD_TYPES if known.kind == kind)
+
+    def importers(self) -> tuple[()]:
+        return ()
+
+    def exporters(self) -> tuple[()]:
+        return ()
+
 
 def _known(contribution: Any, id_: str) -> Any:
     if contribution.id != id_:
@@ -280,3 +291,29 @@ class HashedSource(ListSource):
 
     def content_hash(self, split: str) -> str:
         return f"{self._content}-{split}"
+
+
+class ToyStore:
+    """As much of a dataset store as the engine asks for, with one dataset."""
+
+    def __init__(self, splits: Mapping[str, Sequence[Record]], content: str = "") -> None:
+        self._source = HashedSource(splits, content)
+        self._splits, self._content = splits, content
+        self.reads = 0
+
+    def dataset(self, name_or_id: Any) -> Any:
+        return SimpleNamespace(id=1)
+
+    def iterate(self, dataset_id: int, split: str | None = None) -> Any:
+        self.reads += 1
+        for id_, record in self._source.iterate(split or ""):
+            yield SimpleNamespace(id=id_, record=record)
+
+    def get(self, ids: Any) -> list[Any]:
+        return [SimpleNamespace(record=record) for record in self._source.get(ids)]
+
+    def split_counts(self, dataset_id: int) -> dict[str, int]:
+        return {name: len(records) for name, records in self._splits.items()}
+
+    def content_hash(self, dataset_id: int, split: str) -> str:
+        return self._source.content_hash(split) if self._content else ""

@@ -60,7 +60,7 @@ def _records(
                 done += len(line.encode())
                 if progress is not None and number % 64 == 0:
                     progress(done, total)
-                for record in predictor.parse(line) if line.strip() else ():
+                for record in predictor.parse(line.rstrip("\n")) if line.strip() else ():
                     if length(record) > 0:
                         yield record
         return
