@@ -12,7 +12,15 @@ from torch import Tensor, nn
 from workbench.nn.contract import Encoded
 from workbench.nn.initialisation import forget_block
 from workbench.nn.masks import sequence_mask
-from workbench.nn.recurrent import CellKind, GruLayer, LstmLayer, RecurrentEncoder, RnnLayer, hidden_gradient_norms
+from workbench.nn.recurrent import (
+    CellKind,
+    GruLayer,
+    LstmLayer,
+    RecurrentEncoder,
+    RnnLayer,
+    hidden_gradient_norms,
+    scans,
+)
 from workbench.nn.recurrent.scans import gru_scan, plain_gru, plain_rnn, rnn_scan
 
 CELLS: tuple[CellKind, ...] = ("rnn", "lstm", "gru")
@@ -163,6 +171,16 @@ def test_gru_gradients_of_first_and_second_order() -> None:
     assert torch.autograd.gradcheck(gru_scan, parts)
     assert torch.autograd.gradgradcheck(gru_scan, parts)
     assert torch.autograd.gradgradcheck(gru_scan, (parts[0], parts[1].detach(), *parts[2:]))
+
+
+def test_gru_gradients_do_not_depend_on_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts, results = _scan_inputs(3), []
+    for block in (1, 2 * 3 * 4, 1 << 16):  # one step, two steps (the last block shorter), all
+        monkeypatch.setattr(scans, "BLOCK", block)
+        results.append(torch.autograd.grad(gru_scan(*parts).square().sum(), parts))
+    for other in results[1:]:
+        for ours, theirs in zip(results[0], other, strict=True):
+            torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize("cell", CELLS)

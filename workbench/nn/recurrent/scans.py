@@ -3,7 +3,7 @@
 torch fuses the LSTM on a CPU but steps through RNN and GRU, recording some ten operations a step for autograd. Here a
 step is two to five operations forwards and two or three backwards: the input product of all steps is one flat product
 made before, what each derivative needs besides the arriving gradient is computed for all steps at once, and the
-gradient of the recurrent weights is one product after the scan.
+gradient of the recurrent weights is one product for many steps.
 
 When a gradient of the gradient is wanted (``create_graph=True``) the backward pass replays the plain loop under
 autograd instead, so double backward is exact.
@@ -21,6 +21,8 @@ from torch import Tensor
 from workbench.nn.functions import apply
 
 Nonlinearity = Literal["tanh", "relu"]
+BLOCK = 1 << 16
+"""Values of a block in the GRU's backward pass: 256 kB a temporary."""
 
 
 def rnn_scan(pre: Tensor, initial: Tensor, weight: Tensor, nonlinearity: Nonlinearity) -> Tensor:
@@ -69,11 +71,6 @@ def _replay(ctx: Any, loop: Callable[..., Tensor], inputs: tuple[Tensor, ...], g
     return [next(found) if needed else None for _, needed in zip(inputs, ctx.needs_input_grad, strict=False)]
 
 
-def _weight_gradient(gradient: Tensor, states: Tensor) -> Tensor:
-    """Σₜ gradientₜᵀ hₜ₋₁ as one product: (T, B, G) and (T, B, H) → (G, H)."""
-    return gradient.view(-1, gradient.shape[-1]).t() @ states.reshape(-1, states.shape[-1])
-
-
 class _RnnScan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, pre: Tensor, initial: Tensor, weight: Tensor, nonlinearity: Nonlinearity) -> Tensor:
@@ -100,13 +97,17 @@ class _RnnScan(torch.autograd.Function):
             return (*found, None)
         states: Tensor = ctx.states
         arriving = gradients[0].clone(memory_format=torch.contiguous_format)
-        slope = 1.0 - after.square() if nonlinearity == "tanh" else (after > 0).to(after.dtype)
-        at, slope_at = arriving.unbind(), slope.unbind()
-        for step in range(len(at) - 1, 0, -1):
-            at[step].mul_(slope_at[step])
-            at[step - 1].addmm_(at[step], weight)
-        at[0].mul_(slope_at[0])
-        return arriving, at[0] @ weight, _weight_gradient(arriving, states[:-1]), None
+        at, after_at = arriving.unbind(), after.unbind()
+        d_initial = torch.zeros_like(initial)
+        for step in range(len(at) - 1, -1, -1):
+            if nonlinearity == "tanh":
+                torch.ops.aten.tanh_backward.grad_input(at[step], after_at[step], grad_input=at[step])
+            else:
+                torch.ops.aten.threshold_backward.grad_input(at[step], after_at[step], 0, grad_input=at[step])
+            (at[step - 1] if step else d_initial).addmm_(at[step], weight)
+        # the gradient of the recurrent weights, Σₜ δₜᵀ hₜ₋₁, as one product
+        d_weight = arriving.view(-1, arriving.shape[-1]).t() @ states[:-1].view(-1, states.shape[-1])
+        return arriving, d_initial, d_weight, None
 
 
 class _GruScan(torch.autograd.Function):
@@ -143,21 +144,30 @@ class _GruScan(torch.autograd.Function):
         states, gates, candidates = ctx.states, ctx.gates, ctx.candidates
         steps, batch, size = candidates.shape
         reset, update, recurrent = gates.split(size, dim=2)
-        # what the gradient arriving at hₜ is multiplied with, for all steps at once
-        to_candidate = (1.0 - update) * torch.addcmul(candidates.new_ones(()), candidates, candidates, value=-1)
-        factors = pre_gradient = gates.new_empty(steps, batch, 3, size)
-        torch.mul(to_candidate, reset, out=factors[:, :, 2])
-        torch.mul(factors[:, :, 2], recurrent * (1.0 - reset), out=factors[:, :, 0])
-        torch.mul(states[:-1] - candidates, update * (1.0 - update), out=factors[:, :, 1])
         arriving = gradients[0].clone(memory_format=torch.contiguous_format)
-        at, factor_at, update_at = arriving.unbind(), factors.unbind(), update.unbind()
-        wide_at, flat_at = arriving.unsqueeze(2).unbind(), factors.view(steps, batch, 3 * size).unbind()
-        for step in range(steps - 1, 0, -1):
-            factor_at[step].mul_(wide_at[step])  # becomes the gradient at r, z and the recurrent product
-            at[step - 1].addcmul_(at[step], update_at[step]).addmm_(flat_at[step], weight)
-        factor_at[0].mul_(wide_at[0])
-        d_initial = (at[0] * update_at[0]).addmm_(flat_at[0], weight)
-        d_weight = _weight_gradient(factors.view(steps, batch, 3 * size), states[:-1])
-        d_bias = factors[:, :, 2].sum((0, 1))
-        torch.mul(to_candidate, arriving, out=pre_gradient[:, :, 2])
-        return pre_gradient.view(steps, batch, 3 * size), d_initial, d_weight, d_bias
+        # what the gradient arriving at hₜ is multiplied with on its way to r, z and the recurrent product; filled for
+        # a block of steps at once, a block being what stays in the cache
+        factors = gates.new_empty(steps, batch, 3, size)
+        flat = factors.view(steps, batch, 3 * size)
+        at, update_at, factor_at, flat_at = arriving.unbind(), update.unbind(), factors.unbind(), flat.unbind()
+        wide_at = arriving.unsqueeze(2).unbind()
+        d_weight, d_bias, d_initial = torch.zeros_like(weight), weight.new_zeros(size), torch.zeros_like(inputs[1])
+        one = candidates.new_ones(())
+        width = max(1, BLOCK // (batch * size))
+        for first in range((steps - 1) // width * width, -1, -width):
+            part = slice(first, min(first + width, steps))
+            r, z, n = reset[part], update[part], candidates[part]
+            closed = 1.0 - z
+            to_candidate = torch.addcmul(one, n, n, value=-1).mul_(closed)
+            torch.mul(to_candidate, r, out=factors[part, :, 2])
+            torch.mul(factors[part, :, 2], (1.0 - r).mul_(recurrent[part]), out=factors[part, :, 0])
+            torch.mul(states[part] - n, closed.mul_(z), out=factors[part, :, 1])
+            for step in range(part.stop - 1, first - 1, -1):
+                factor_at[step].mul_(wide_at[step])
+                before = at[step - 1] if step else d_initial
+                before.addcmul_(at[step], update_at[step]).addmm_(flat_at[step], weight)
+            d_weight.addmm_(flat[part].view(-1, 3 * size).t(), states[part].view(-1, size))
+            d_bias += factors[part, :, 2].sum((0, 1))
+            # from here on the gradient at the input's part, which the reset gate does not scale
+            torch.mul(to_candidate, arriving[part], out=factors[part, :, 2])
+        return flat, d_initial, d_weight, d_bias
