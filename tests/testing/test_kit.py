@@ -9,6 +9,7 @@ import pytest
 
 from workbench.api import Architecture, IOShape, Params, Ref, Trait, WorkbenchError, hookimpl
 from workbench.api.events import StepMetrics
+from workbench.project import Project
 from workbench.runs.folder import RunFolder
 from workbench.runs.journal import JournalReader, JournalWriter
 from workbench.testing import FakeRegistrar, FakeWorker, contributions_of, dataset, tagged_sentences, texts
@@ -117,6 +118,12 @@ def test_a_fake_worker_cancels_and_dies(fake_worker: FakeWorker) -> None:
         cancelled.wait()
     with pytest.raises(WorkbenchError, match="not running"):
         fake_worker.submit({"job": "ping"})
+
+
+def test_a_project_is_there_and_empty(tmp_project: Project) -> None:
+    assert tmp_project.name == "Test project"
+    assert list(tmp_project.store.datasets()) == []
+    assert tmp_project.runs() == []
 
 
 def test_a_journal_is_written_and_read(journal: JournalWriter, run_folder: RunFolder) -> None:
