@@ -109,7 +109,7 @@ def _option(flag: Flag) -> Any:
     unit = f"in {spec.unit}" if spec.unit else ""
     note = "; ".join(part for part in (unit, default, typical) if part)
     text = f"{spec.what} ({note})" if note else spec.what
-    return typer.Option(names, help=text, show_default=False, rich_help_panel=f"Options of {flag.title}")
+    return typer.Option(names, help=f"{flag.section}: {text}", show_default=False)
 
 
 def _type(spec: ParamSpec) -> Any:

@@ -72,8 +72,11 @@ def run(words: Sequence[str]) -> int:
 
 
 def _app(context: CliContext, words: list[str]) -> tuple[typer.Typer, list[str]]:
+    command = next((word for word in words if not word.startswith("-")), None)
     app = typer.Typer(
         name="recurra",
+        # tables of help cut long names, and those derived from options are long
+        rich_markup_mode=None if command == "train" else "rich",
         help=HELP,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -81,7 +84,6 @@ def _app(context: CliContext, words: list[str]) -> tuple[typer.Typer, list[str]]
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_globals)
-    command = next((word for word in words if not word.startswith("-")), None)
     for name, function in BUILT_IN.items():
         if function is None:
             function = train.command(context, words[words.index(name) + 1 :] if command == name else [])

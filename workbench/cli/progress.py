@@ -49,8 +49,9 @@ class Teller(ABC):
         if isinstance(event, RunStarted):
             self.max_epochs, self.steps_per_epoch = event.max_epochs, event.steps_per_epoch
             begun = f"resumed from step {event.resumed_from_step}" if event.resumed_from_step is not None else "started"
-            threads = f"{event.threads} thread{'s' if event.threads != 1 else ''}"
-            self.line(f"run {self.run.id} {begun} on {event.device} ({threads}), {event.parameters:,} parameters")
+            threads = f", {event.threads} thread{'s' if event.threads != 1 else ''}"
+            device = event.device if "thread" in event.device else event.device + threads
+            self.line(f"run {self.run.id} {begun} on {device}, {event.parameters:,} parameters")
         elif isinstance(event, Phase):
             self.phase(event.name, event.done, event.total)
         elif isinstance(event, StepMetrics):
@@ -148,7 +149,7 @@ def epoch_line(event: EpochMetrics, max_epochs: int) -> str:
     epoch = f"epoch {event.epoch:>{len(str(max_epochs))}}/{max_epochs}" if max_epochs else f"epoch {event.epoch}"
     losses = f"loss {event.train_loss:.4f}  validation {event.validation_loss:.4f}"
     best = "  best" if event.best else f"  {event.epochs_since_best} since best"
-    return f"{epoch}  {losses}  {format_metrics(event.metrics)}{best}  {event.seconds:.1f} s"
+    return f"{epoch}  {losses}  {format_metrics(event.metrics)}{best}  at {event.seconds:.1f} s"
 
 
 def step_line(event: StepMetrics, max_epochs: int) -> str:

@@ -45,7 +45,7 @@ def runs(
     for heading in ("run", "state", "epoch", "steps", "best", "time"):
         table.add_column(heading, no_wrap=heading == "run")
     for run, state in listed:
-        best = ", ".join(f"{name} {value:.4g}" for name, value in list(state.best_metrics.items())[:2])
+        best = ", ".join(f"{name} {value:.4g}" for name, value in list(state.best_metrics.items())[:1])
         reason = state.reason if state.status == "finished" else ""
         status = f"{state.status} ({reason})" if reason else state.status
         epoch = f"{state.epoch}/{state.max_epochs}" if state.max_epochs else "-"

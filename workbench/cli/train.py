@@ -34,7 +34,7 @@ def command(context: CliContext, words: Sequence[str]) -> Callable[..., None]:
         id_ = _value_of(words, f"--{name}") or (part.get("id") if isinstance(part, Mapping) else None)
         if id_:
             contribution = look_up(str(id_))
-            sections.append(Section(name, f"{name} {contribution.id}", contribution.params))
+            sections.append(Section(name, contribution.title, contribution.params))
     sections.append(Section("training", "training", TrainingParams))
     return with_flags(_train, flags_of(sections, RESERVED))
 

@@ -59,7 +59,7 @@ def predict(
 def evaluate(
     ctx: typer.Context,
     run: Annotated[Path, typer.Argument(help="A run, or a project (its newest run).")],
-    split: Annotated[str, typer.Option(help="Which split to measure on.")] = "test",
+    split: Annotated[str, typer.Option(help="Which split (default: test, or validation where there is no test).")] = "",
     project: Annotated[Path | None, typer.Option(help="The project, if the run is not in it.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write the whole report as JSON.")] = False,
 ) -> None:
@@ -73,18 +73,21 @@ def evaluate(
     from workbench.engine.predict import load_bundle
 
     data = folder.config.data
-    named = {"train": data.train, "validation": data.validation, "test": data.test}.get(split, split)
+    names = {"train": data.train, "validation": data.validation, "test": data.test}
     with context.open_project(project or project_of_run(folder), read_only=True) as opened:
+        source = StoreSource(opened.store, data.dataset)
+        if not split:
+            split = "test" if source.count(data.test) else "validation"
         predictor = load_bundle(folder.path, context.plugins().catalogue)
         with progress_bar(context, "evaluating") as progress:
             report = predictor.evaluate(
-                StoreSource(opened.store, data.dataset), named, progress=lambda done, total: progress(done, total, done)
+                source, names.get(split, split), progress=lambda done, total: progress(done, total, done)
             )
-    text = json.dumps(report.to_json(), ensure_ascii=False, indent=1)
+    values = {"schema_version": 1, **report.to_json()}
     folder.evaluations.mkdir(exist_ok=True)
-    write_atomic(folder.evaluations / f"{split}.json", text + "\n")
+    write_atomic(folder.evaluations / f"{names.get(split, split)}.json", json.dumps(values, ensure_ascii=False))
     if as_json:
-        typer.echo(text)
+        typer.echo(json.dumps(values, ensure_ascii=False, indent=1))
     else:
         _show_report(context, report)
 
