@@ -48,6 +48,7 @@ class BackgroundTask(QObject):
         self._work = work
         self._cancel = threading.Event()
         self._closed = False
+        self.quiet = False
         self._outcome: tuple[bool, Any] | None = None
         self.state = BusyState(title)
         self._on_done: Callable[[Any], object] | None = None

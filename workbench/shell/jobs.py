@@ -22,6 +22,7 @@ class WorkerLike(Protocol):
 
     def submit(self, job: Mapping[str, Any], on_message: Callable[[Mapping[str, Any]], None]) -> Any: ...
     def close(self) -> None: ...
+    def detach(self) -> None: ...
 
 
 class JobHandle(QObject):
@@ -119,14 +120,17 @@ class Workers(QObject):
             self._message.emit(handle, {"kind": "error", "error": error.to_dict()})
         return handle
 
-    def close(self) -> None:
-        """Let go of the workers. A worker that trains finishes its run by itself and then ends."""
+    def close(self, *, wait: bool = False) -> None:
+        """Let go of the workers: one that trains finishes its run by itself and then ends. ``wait`` ends them now."""
         self.closed = True
         for handles in self._handles.values():
             for handle in handles:
                 handle.close()
         for worker in self._workers.values():
-            worker.close()
+            if wait:
+                worker.close()
+            else:
+                worker.detach()
         self._workers.clear()
 
     def _on_message(self, handle: JobHandle, message: dict[str, Any]) -> None:

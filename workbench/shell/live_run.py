@@ -1,7 +1,8 @@
-"""A run being followed: its journal read on a timer that only runs while the run lives."""
+"""A run being followed: its training thread drained by a timer that only runs while there is something to come."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from workbench.api import Event, WorkbenchError
-from workbench.api.events import RunFinished, RunStarted, StateChanged
-from workbench.runs.control import Control
-from workbench.runs.journal import JournalReader
+from workbench.api.events import RunStarted, StateChanged
+from workbench.runs.lock import read_holder
 
 if TYPE_CHECKING:
     from workbench.runs.folder import RunFolder
-    from workbench.shell.jobs import Workers
+    from workbench.runs.training_thread import TrainingThread
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ TICK_MILLISECONDS = 80
 
 
 class LiveRun(QObject):
-    """Follows one run folder; ``arrived`` carries new events, at most once a tick."""
+    """Follows one run folder; ``arrived`` carries new events, at most once a tick; ``changed`` its state."""
 
     arrived = Signal(object)
     changed = Signal()
@@ -35,79 +35,68 @@ class LiveRun(QObject):
         self.alive = False
         self.paused = False
         self.error: WorkbenchError | None = None
-        self._reader = JournalReader(run.journal_path)
+        self._thread: TrainingThread | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(TICK_MILLISECONDS)
         self._timer.timeout.connect(self.tick)
-        self._resumed = False
 
-    def train(self, workers: Workers, project: Path | None, *, resume: bool) -> None:
-        """Hand the run to the worker and follow it."""
+    def train(self, worker: Any, project: Path | None, *, resume: bool) -> None:
+        """Hand the run to the worker and follow it; :class:`WorkbenchError` when the worker is gone."""
+        from workbench.runs.training_thread import TrainingThread
+
+        self._thread = TrainingThread(self.run, worker, project=project, resume=resume).start()
         self.alive = True
-        self._resumed = resume
-        job: dict[str, Any] = {"job": "train", "run": str(self.run.path), "resume": resume}
-        if project is not None:
-            job["project"] = str(project)
-        workers.submit(job, self._on_result, self._on_error)
-        self.tick()
         self._timer.start()
 
     def follow(self) -> None:
-        """Read what is there; keep reading if somebody trains it."""
-        self.alive = self.run.state().alive
-        self.tick()
-        if self.alive:
-            self._timer.start()
+        """Read what is there; keep reading if another process trains it."""
+        from workbench.runs.training_thread import TrainingThread
+
+        self.alive = is_alive(self.run)
+        self._thread = TrainingThread.attach(self.run)
+        self._timer.start()
 
     def ask(self, command: str) -> None:
-        try:
-            Control(self.run.control_path).write(command)  # type: ignore[arg-type]
-        except WorkbenchError as error:
-            self.error = error
-            self.changed.emit()
+        """``pause``, ``resume``, ``stop`` or ``discard``; :class:`WorkbenchError` when it cannot be written."""
+        if self._thread is not None:
+            getattr(self._thread, command)()
 
     def close(self) -> None:
+        """Stop following; the run itself is left alone."""
         self._timer.stop()
-
-    def worker_died(self, text: str) -> None:
-        self.tick()
-        if self.alive:
-            self._end(WorkbenchError(text, why="The process that trained this run ended.", fix="Resume the run."))
+        if self._thread is not None:
+            self._thread.close()
 
     def tick(self) -> None:
-        events = self._reader.poll()
-        if not events:
+        thread = self._thread
+        if thread is None:
             return
-        self.events.extend(events)
+        ended = thread.ended  # asked first: what came before the end is then certainly drained
+        events = thread.drain()
         changed = False
-        finished = False
-        for event in events:
-            if isinstance(event, StateChanged):
-                self.paused, changed = event.state == "paused", True
-            elif isinstance(event, RunStarted):
-                changed, finished = True, False
-            elif isinstance(event, RunFinished):
-                finished, changed = True, True
-                self.error = WorkbenchError.from_dict(event.error) if event.error else None
-        self.arrived.emit(events)
-        if finished:
-            self._end(self.error)
-        elif changed:
-            self.changed.emit()
-
-    def _on_result(self, _value: Any) -> None:
-        self.tick()
-        if self.alive:
-            self._end(None)
-
-    def _on_error(self, error: WorkbenchError) -> None:
-        self.tick()
-        if self.alive:
-            self._end(error)
-
-    def _end(self, error: WorkbenchError | None) -> None:
-        self._timer.stop()
-        if self.alive:
+        if events:
+            self.events.extend(events)
+            for event in events:
+                if isinstance(event, StateChanged):
+                    self.paused, changed = event.state == "paused", True
+                elif isinstance(event, RunStarted):
+                    self.paused, changed = False, True
+            self.arrived.emit(events)
+        if ended:
+            self._timer.stop()
+            changed = changed or self.alive
+            self.error = thread.error if self.alive else None
             self.alive = self.paused = False
-            self.error = error
+        if changed:
             self.changed.emit()
+
+
+def is_alive(run: RunFolder) -> bool:
+    """Whether a process trains the run now, told by its lock alone (cheap, unlike ``run.state()``)."""
+    holder = read_holder(run.lock_path)
+    if holder is None:
+        return False
+    last_sign = 0.0
+    with contextlib.suppress(OSError):
+        last_sign = run.journal_path.stat().st_mtime
+    return holder.alive(last_sign)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from workbench.api import Architecture, Catalogue, Event, Task, WorkbenchError, compatibility
+from workbench.api import Architecture, Catalogue, Event, RecordType, Task, WorkbenchError, compatibility
 from workbench.shell.background import BackgroundTask, BusyState, Work
 from workbench.shell.jobs import JobHandle, OnError, OnProgress, OnResult, Workers
 from workbench.shell.live_run import LiveRun
+from workbench.shell.model_size import ModelSize
+from workbench.shell.run_view import RunView
 from workbench.shell.theme import Theme
 
 if TYPE_CHECKING:
@@ -75,6 +77,8 @@ class Session(QObject):
         self.workers.ready.connect(self._on_ready)
         self.workers.died.connect(self._on_died)
         self.workers.failed.connect(self.notice)
+        self.size = ModelSize(self)
+        self.run_view = RunView(self)
         self._live: LiveRun | None = None
         self._training: LiveRun | None = None
 
@@ -84,17 +88,24 @@ class Session(QObject):
         """Open the project folder; :class:`WorkbenchError` when it is none."""
         from workbench.project import Project
 
-        self._use_project(Project.open(Path(path)))
+        self._use_project(Project.open(Path(path), record_types=self.record_types()))
 
     def create_project(self, path: Path | str, name: str) -> None:
         from workbench.project import Project
 
-        self._use_project(Project.create(Path(path), name))
+        self._use_project(Project.create(Path(path), name, record_types=self.record_types()))
+
+    def record_types(self) -> list[RecordType]:
+        """Record types that tasks declare."""
+        return [kind for task in self.catalogue.tasks() for kind in task.record_types]
+
+    def recent_projects(self) -> tuple[Path, ...]:
+        return self.settings.recent_projects if self.settings is not None else ()
 
     def _use_project(self, project: Project) -> None:
         self.close_project()
         self.project = project
-        if self.settings is not None and hasattr(self.settings, "add_recent"):
+        if self.settings is not None:
             self.settings.add_recent(project.path)
         self.project_changed.emit()
         datasets = project.store.datasets()
@@ -104,6 +115,8 @@ class Session(QObject):
         self.runs_changed.emit()
         if runs:
             self.set_run(runs[-1])
+            if self.config is not None or self.dataset is not None:
+                self.adopt_config(runs[-1])
 
     def close_project(self) -> None:
         """Let go of the project. A run in training goes on in its worker."""
@@ -136,6 +149,17 @@ class Session(QObject):
         if self.project is not None and self.dataset is not None:
             self.dataset = self.project.store.dataset(self.dataset.id)
             self.dataset_edited.emit()
+
+    def undo_name(self) -> str:
+        """What Undo would take back, or ""."""
+        if self.project is None or self.dataset is None:
+            return ""
+        return self.project.store.can_undo(self.dataset.id)
+
+    def redo_name(self) -> str:
+        if self.project is None or self.dataset is None:
+            return ""
+        return self.project.store.can_redo(self.dataset.id)
 
     def undo(self) -> None:
         self._step_history("undo")
@@ -209,6 +233,24 @@ class Session(QObject):
             self.config = new
             self.draft_changed.emit()
 
+    def adopt_config(self, run: RunFolder | str) -> None:
+        """Make the settings of a past run the draft."""
+        if isinstance(run, str):
+            found = next((item for item in self.runs() if item.id == run), None)
+            if found is None:
+                return
+            run = found
+        try:
+            self.set_config(run.config)
+        except WorkbenchError as error:
+            self.notice.emit(error)
+
+    def set_config(self, config: RunConfig) -> None:
+        """Make ``config`` the draft as a whole."""
+        if config != self.config:
+            self.config = config
+            self.draft_changed.emit()
+
     def _propose_draft(self) -> None:
         assert self.dataset is not None
         tasks = [task for task in self.catalogue.tasks() if task.record == self.dataset.record]
@@ -280,6 +322,15 @@ class Session(QObject):
         self._begin(run, resume=False)
         return run
 
+    def start_queued(self) -> bool:
+        """Train the selected run if nobody has begun it yet (a run made by the command line for this window)."""
+        if self.run is None or self._training is not None or self.run.journal_path.exists():
+            return False
+        if self.run.state().status != "queued":
+            return False
+        self._begin(self.run, resume=False)
+        return True
+
     def resume_run(self) -> None:
         """Go on with the selected run from its last checkpoint."""
         if self.run is not None and self._training is None:
@@ -291,8 +342,13 @@ class Session(QObject):
         self.run_changed.emit()
         live = LiveRun(run, self)
         self._attach(live)
+        try:
+            live.train(self.workers.worker(), self.project.path if self.project else None, resume=resume)
+        except WorkbenchError as error:
+            self.notice.emit(error)
+            self.runs_changed.emit()
+            return
         self._training = live
-        live.train(self.workers, self.project.path if self.project else None, resume=resume)
         self.runs_changed.emit()
         self.training_changed.emit()
 
@@ -315,7 +371,10 @@ class Session(QObject):
 
     def _ask(self, command: str) -> None:
         if self._training is not None:
-            self._training.ask(command)
+            try:
+                self._training.ask(command)
+            except WorkbenchError as error:
+                self.notice.emit(error)
 
     def _follow(self, run: RunFolder) -> None:
         if self._training is not None and self._training.run.path == run.path:
@@ -384,9 +443,14 @@ class Session(QObject):
         on_error: OnError | None = None,
         on_progress: Callable[[str, int, int], object] | None = None,
         title: str = "",
+        quiet: bool = False,
     ) -> BackgroundTask:
-        """Run ``function(progress, cancelled)`` on a thread; the status line shows its phase, and Cancel beside it."""
+        """Run ``function(progress, cancelled)`` on a thread; the status line shows its phase, and Cancel beside it.
+
+        ``quiet`` work (small reads) is not shown.
+        """
         task = BackgroundTask(function, title, self)
+        task.quiet = quiet
         self._tasks.append(task)
         task.progressed.connect(lambda _state: self.busy_changed.emit())
         task.failed.connect(self.notice)
@@ -395,14 +459,24 @@ class Session(QObject):
         self.busy_changed.emit()
         return task
 
+    def warm_up(self) -> None:
+        """Start the worker process now, so that nobody waits for it later."""
+        try:
+            self.workers.worker()
+        except WorkbenchError as error:
+            self.notice.emit(error)
+
     @property
     def busy(self) -> BusyState | None:
         """The background work the status line shows: the newest."""
-        return self._tasks[-1].state if self._tasks else None
+        shown = [task for task in self._tasks if not task.quiet]
+        return shown[-1].state if shown else None
 
     def cancel_busy(self) -> None:
-        if self._tasks:
-            self._tasks[-1].cancel()
+        for task in reversed(self._tasks):
+            if not task.quiet:
+                task.cancel()
+                return
 
     def _ended(self, task: BackgroundTask) -> None:
         if task in self._tasks:
@@ -413,24 +487,27 @@ class Session(QObject):
     def notify(self, message: WorkbenchError | str) -> None:
         self.notice.emit(message)
 
-    def close(self) -> None:
-        """Before the application ends: no callback comes after this."""
+    def close(self, *, wait: bool = False) -> None:
+        """Before the application ends: no callback comes after this. A run in training goes on in its worker.
+
+        With ``wait`` the workers are ended, training or not, and waited for (tests, benchmarks).
+        """
         self.close_project()
         if self._training is not None:
             self._training.close()
             self._training = None
-        self.workers.close()
+        self.workers.close(wait=wait)
 
     def _on_ready(self, message: dict[str, Any]) -> None:
         self.device = message
         self.device_changed.emit()
+        self.size.worker_ready()
 
     def _on_died(self, name: str, text: str) -> None:
         if name == "main":
             self.device = {}
             self.device_changed.emit()
-            if self._training is not None:
-                self._training.worker_died(text)
+            logger.warning("the worker ended: %s", text)
 
 
 def _no_worker(_on_notice: Callable[..., None]) -> Any:

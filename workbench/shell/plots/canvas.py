@@ -1,0 +1,285 @@
+"""One themed plot: lines, dashes, marks and labels at the line ends. Made once, then only given new data."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPen
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from workbench.shell.plots.series import Floats
+from workbench.shell.theme import SMALL_FACTOR, Theme
+
+_LABEL_SHARE = 0.10
+"""Room to the right of the last point for the labels, as a share of the x range."""
+
+
+@dataclass(slots=True)
+class _Line:
+    item: Any
+    label: Any
+    text: str
+    series: int
+    dashed: bool
+    faded: bool
+    x: Floats
+    y: Floats
+    mark: Any = None
+
+
+class Canvas(QWidget):
+    """``set_line`` adds or updates a named line. Its accessible name is a summary in words."""
+
+    def __init__(self, title: str, *, theme: Theme, x_label: str = "", y_label: str = "") -> None:
+        super().__init__()
+        self.title, self.theme = title, theme
+        self.x_label, self.y_label = x_label, y_label
+        self.log_y = False
+        self.ignore_outliers = False
+        self._lines: dict[str, _Line] = {}
+        self._by_hand = False
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.plot = pg.PlotWidget(self)
+        self.plot.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
+        self.plot.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.item = self.plot.getPlotItem()
+        self.item.hideButtons()
+        self.item.setMenuEnabled(False)
+        self.item.getViewBox().setDefaultPadding(0.0)
+        self.item.getViewBox().sigRangeChangedManually.connect(self._on_manual_range)
+        self.item.showGrid(y=True, alpha=1.0)
+        for side in ("left", "bottom"):
+            self.item.getAxis(side).enableAutoSIPrefix(False)
+        layout.addWidget(self.plot)
+        self.setAccessibleName(title)
+        self.plot.setAccessibleName(title)
+        theme.changed.connect(self.dress)
+        self.dress()
+
+    # --- data ----------------------------------------------------------------------------------------------------
+
+    def set_line(
+        self,
+        name: str,
+        x: Floats,
+        y: Floats,
+        *,
+        series: int = 0,
+        label: str = "",
+        dashed: bool = False,
+        faded: bool = False,
+        points: bool = False,
+    ) -> None:
+        line = self._lines.get(name)
+        if line is None:
+            item = pg.PlotDataItem(
+                symbol="o" if points else None, symbolSize=5, connect="all", skipFiniteCheck=True, antialias=not faded
+            )
+            text = pg.TextItem("", anchor=(0, 0.5)) if label else None
+            line = self._lines[name] = _Line(item, text, label, series, dashed, faded, x, y)
+            self.item.addItem(item)
+            if text is not None:
+                self.item.addItem(text, ignoreBounds=True)
+            self._dress_line(line)
+        line.x, line.y = x, y
+        if label and label != line.text and line.label is not None:
+            line.text = label
+            line.label.setText(label, self.theme.series_text(line.series))
+        shown = self._shown(y)
+        line.item.setData(x, shown)
+        if line.label is not None:
+            line.label.setVisible(len(x) > 0)
+            if len(x):
+                line.label.setPos(float(x[-1]), float(shown[-1]))
+
+    def set_mark(self, name: str, x: float, y: float) -> None:
+        """A diamond on line ``name`` (the best point)."""
+        line = self._lines[name]
+        if line.mark is None:
+            line.mark = pg.ScatterPlotItem(symbol="d", size=12)
+            self.item.addItem(line.mark)
+            self._dress_line(line)
+        line.mark.setData([x], [float(self._shown(np.array([y]))[0])])
+
+    def clear(self) -> None:
+        for line in self._lines.values():
+            line.item.setData([], [])
+            line.x = line.y = np.empty(0)
+            if line.label is not None:
+                line.label.setVisible(False)
+            if line.mark is not None:
+                line.mark.setData([], [])
+        self._by_hand = False
+
+    def clear_others(self, chosen: str) -> None:
+        """Empty every line whose name does not begin with ``chosen``."""
+        for name, line in self._lines.items():
+            if not name.startswith(chosen) and len(line.x):
+                self.set_line(name, np.empty(0), np.empty(0))
+
+    def fit(self) -> None:
+        """Choose the ranges, unless the person zoomed by hand; put the labels where they do not touch."""
+        lines = [line for line in self._lines.values() if len(line.x)]
+        if lines and not self._by_hand:
+            right = max(float(line.x[-1]) for line in lines)
+            left = min(float(line.x[0]) for line in lines)
+            room = max(right - left, 1e-9) * _LABEL_SHARE if any(line.label is not None for line in lines) else 0.0
+            low, high = self._y_range(lines)
+            pad = 0.06 * max(high - low, 1e-9)
+            self.item.setXRange(left, max(right + room, left + 1), padding=0)
+            self.item.setYRange(low - pad, high + pad, padding=0)
+        self._part_labels()
+        self._summarise()
+
+    def reset_view(self) -> None:
+        self._by_hand = False
+        self.fit()
+
+    def set_log(self, log: bool) -> None:
+        self.log_y = log
+        self.item.getAxis("left").setLogMode(log)
+        self._again()
+
+    def set_ignore_outliers(self, ignore: bool) -> None:
+        self.ignore_outliers = ignore
+        self._by_hand = False
+        self.fit()
+
+    def width_points(self) -> int:
+        """Pixels across: how many points are worth drawing."""
+        return max(200, self.plot.width())
+
+    # --- export --------------------------------------------------------------------------------------------------
+
+    def export(self, path: Path, facts: str, columns: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> None:
+        """``path`` (PNG) with ``facts`` below the plot, and the numbers beside it as CSV."""
+        scale = 2.0
+        footer = int(self.fontMetrics().height() * 1.8)
+        image = QImage(
+            int(self.width() * scale), int((self.height() + footer) * scale), QImage.Format.Format_ARGB32
+        )
+        image.setDevicePixelRatio(scale)
+        image.fill(self.theme.color("surface"))
+        painter = QPainter(image)
+        painter.drawPixmap(0, 0, self.grab())
+        painter.setPen(self.theme.color("muted"))
+        painter.setFont(self.theme.font(SMALL_FACTOR))
+        painter.drawText(
+            QRectF(8, self.height(), self.width() - 16, footer), int(Qt.AlignmentFlag.AlignVCenter), facts
+        )
+        painter.end()
+        image.save(str(path))
+        with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["series", self.x_label or "x", self.y_label or "y"])
+            for name, (x, y) in columns.items():
+                writer.writerows((name, float(a), float(b)) for a, b in zip(x, y, strict=True))
+
+    # --- look ----------------------------------------------------------------------------------------------------
+
+    def dress(self) -> None:
+        """Colours and sizes from the roles."""
+        theme = self.theme
+        self.plot.setBackground(theme.color("surface"))
+        grid = theme.color("border" if not theme.is_high_contrast else "grid")
+        font = theme.font(SMALL_FACTOR)
+        for side in ("left", "bottom"):
+            axis = self.item.getAxis(side)
+            axis.setPen(QPen(grid, 1))
+            axis.setTextPen(theme.color("muted"))
+            axis.setTickFont(font)
+            axis.setStyle(tickLength=0, maxTickLevel=1)
+            axis.setGrid(90 if side == "left" else False)
+        metrics_width = self.fontMetrics().horizontalAdvance("0.0000")
+        self.item.getAxis("left").setWidth(metrics_width + 8)
+        self.item.getAxis("bottom").setHeight(self.fontMetrics().height() + 8)
+        for line in self._lines.values():
+            self._dress_line(line)
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.FontChange and hasattr(self, "item"):
+            self.dress()
+        super().changeEvent(event)
+
+    def _dress_line(self, line: _Line) -> None:
+        colour = self.theme.series(line.series)
+        if line.faded:
+            colour = QColor(colour)
+            colour.setAlphaF(0.45)
+        style = Qt.PenStyle.DashLine if line.dashed else self.theme.dash(line.series)
+        # width 1 where there are many points: pyqtgraph draws wide pens ten times slower
+        line.item.setPen(pg.mkPen(colour, width=1 if line.faded else 1.8, style=style))
+        line.item.setSymbolPen(None)
+        line.item.setSymbolBrush(colour)
+        if line.label is not None:
+            line.label.setText(line.text, self.theme.series_text(line.series))
+            line.label.setFont(self.theme.font())
+        if line.mark is not None:
+            line.mark.setPen(pg.mkPen(self.theme.color("surface"), width=1))
+            line.mark.setBrush(colour)
+
+    def _shown(self, y: Floats) -> Floats:
+        return np.log10(np.maximum(y, 1e-12)) if self.log_y else y
+
+    def _again(self) -> None:
+        for name, line in self._lines.items():
+            mark = line.mark.getData() if line.mark is not None else None
+            self.set_line(name, line.x, line.y, label=line.text)
+            if mark is not None and len(mark[0]):
+                at = int(np.argmin(np.abs(line.x - mark[0][0])))
+                self.set_mark(name, float(line.x[at]), float(line.y[at]))
+        self._by_hand = False
+        self.fit()
+
+    def _y_range(self, lines: list[_Line]) -> tuple[float, float]:
+        lows, highs = [], []
+        for line in lines:
+            shown = self._shown(line.y)
+            if self.ignore_outliers and line.faded and len(shown) > 20:
+                low, high = np.quantile(shown[len(shown) // 50 :], [0.01, 0.97])
+            else:
+                low, high = shown.min(), shown.max()
+            lows.append(float(low))
+            highs.append(float(high))
+        low, high = min(lows), max(highs)
+        if high - low < 1e-12:
+            return low - 0.5, high + 0.5
+        return low, high
+
+    def _part_labels(self) -> None:
+        """Move labels up and down until none covers another."""
+        labels = [line for line in self._lines.values() if line.label is not None and len(line.x)]
+        view = self.item.getViewBox()
+        (_, _), (low, high) = view.viewRange()
+        height = max(view.height(), 1.0)
+        need = (high - low) * (self.fontMetrics().height() * 1.0) / height
+        placed: list[float] = []
+        for line in sorted(labels, key=lambda one: float(self._shown(one.y[-1:])[0])):
+            at = float(self._shown(line.y[-1:])[0])
+            at = min(max(at, low + need * 0.6), high - need * 0.6)
+            if placed and at < placed[-1] + need:
+                at = placed[-1] + need
+            placed.append(at)
+            line.label.setPos(float(line.x[-1]), at)
+
+    def _summarise(self) -> None:
+        parts = [
+            f"{line.text} {line.y[-1]:.4g} at {self.x_label or 'x'} {line.x[-1]:,.0f}"
+            for line in self._lines.values()
+            if line.text and len(line.x)
+        ]
+        summary = f"{self.title}: {'; '.join(parts)}" if parts else f"{self.title}: no points yet"
+        if summary != self.accessibleName():
+            self.setAccessibleName(summary)
+            self.plot.setAccessibleName(summary)
+
+    def _on_manual_range(self, *_: object) -> None:
+        self._by_hand = True

@@ -1,0 +1,159 @@
+"""The pinned inputs, answered again after every validation: now, and as it was in the beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from workbench.api import TokenLabels
+from workbench.api.events import SamplePrediction
+from workbench.shell.plugin_frame import PluginFrame
+from workbench.shell.sdk import PanelContext
+from workbench.shell.session import Session
+from workbench.shell.widgets import Card, FlowText, Muted, Piece
+
+MAXIMUM_INPUTS = 5
+
+
+class PinnedCard(Card):
+    """A view for each pinned input (the plugin's own where it brings one), and the first answer, faded, below."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__("Pinned inputs", parent, subtitle="answered as it learns")
+        self.session = session
+        self._label_order: dict[str, int] = {}
+        self._views: list[QWidget] = []
+        self._kind = ""
+        self._first: SamplePrediction | None = None
+        self._scroll = QScrollArea()
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        holder = QWidget()
+        self._list = QVBoxLayout(holder)
+        self._list.setContentsMargins(0, 0, 4, 0)
+        self._list.setSpacing(6)
+        self._note = Muted("Sentences pinned for this run are tagged here after each epoch.")
+        self._before = Muted("")
+        self._before_text = FlowText()
+        self._list.addWidget(self._note)
+        self._list.addWidget(self._before)
+        self._list.addWidget(self._before_text)
+        self._list.addStretch(1)
+        self._scroll.setWidget(holder)
+        self.body.addWidget(self._scroll, 1)
+        self.restart()
+
+    def restart(self) -> None:
+        for view in self._views:
+            self._list.removeWidget(view)
+            view.deleteLater()
+        self._views.clear()
+        self._first, self._kind = None, ""
+        self._note.show()
+        self._before.hide()
+        self._before_text.hide()
+        self.set_title("Pinned inputs", "answered as it learns")
+
+    def show_sample(self, sample: SamplePrediction) -> None:
+        results = list(sample.results[:MAXIMUM_INPUTS])
+        if not results:
+            return
+        if self._kind != sample.result_kind or len(self._views) != len(results):
+            first = self._first
+            self.restart()
+            self._first, self._kind = first, sample.result_kind
+            for i in range(len(results)):
+                view = self._make_view(sample.result_kind)
+                self._views.append(view)
+                self._list.insertWidget(i, view)
+        self._note.hide()
+        for view, result in zip(self._views, results, strict=True):
+            self._show(view, sample.result_kind, result)
+        self.set_title("Pinned inputs", f"as of epoch {sample.epoch}")
+        if self._first is None:
+            self._first = sample
+        elif self._first.epoch != sample.epoch and self._first.result_kind == sample.result_kind:
+            self._before.setText(f"epoch {self._first.epoch}")
+            self._before.show()
+            self._before_text.set_pieces(self.pieces(self._first.result_kind, self._first.results[0], faded=True))
+            self._before_text.show()
+
+    def _make_view(self, kind: str) -> QWidget:
+        catalogue = self.session.catalogue
+        contribution = catalogue.inference_view(kind)
+        if contribution is None:
+            return FlowText()
+        context = PanelContext(
+            theme=self.session.theme,
+            notify=self.session.notify,
+            run=lambda: self.session.run,
+            dataset=lambda: self.session.dataset,
+            submit=self.session.submit,
+            settings={"compact": True},
+        )
+        factory = contribution.factory
+        return PluginFrame(
+            lambda: factory.resolve()(context),
+            contribution,
+            self.session.problems,
+            plugin=catalogue.owner(contribution),
+        )
+
+    def _show(self, view: QWidget, kind: str, result: Mapping[str, Any]) -> None:
+        if isinstance(view, FlowText):
+            view.set_pieces(self.pieces(kind, result))
+            return
+        assert isinstance(view, PluginFrame)
+        if view.widget is None:
+            return  # it has failed and says so
+        try:
+            shown: Any = view.widget
+            shown.show_result(parse_result(kind, result))
+        except Exception as error:
+            view.fail(error)
+
+    def pieces(self, kind: str, result: Mapping[str, Any], *, faded: bool = False) -> list[Piece]:
+        """A result as flowing text."""
+        if kind != TokenLabels.KIND:
+            return [Piece(str(result.get("text", result)), faded=faded)]
+        return token_pieces(TokenLabels.from_json(result), self._label_order, faded=faded)
+
+
+def token_pieces(labels: TokenLabels, order: dict[str, int], *, faded: bool = False) -> list[Piece]:
+    """Spans as tinted pieces with label and probability; plain labels as a small note after each token.
+
+    ``order`` gives each label its colour for good, in the order of first appearance.
+    """
+    pieces: list[Piece] = []
+    inside = {span.start: span for span in labels.spans}
+    position = 0
+    spans_only = bool(labels.spans) or all(label == "O" or label[1:2] == "-" for label in labels.labels)
+    while position < len(labels.tokens):
+        span = inside.get(position)
+        if span is not None and span.end > position:
+            series = order.setdefault(span.label, len(order))
+            text = " ".join(labels.tokens[span.start : span.end])
+            note = f"{span.label} {f'{span.probability:.2f}'.removeprefix('0')}"
+            pieces.append(Piece(text, note, series, f"{span.label}, probability {span.probability:.3f}", faded))
+            position = span.end
+            continue
+        token = labels.tokens[position]
+        if spans_only:
+            pieces.append(Piece(token, faded=faded))
+        else:
+            label = labels.labels[position]
+            series = order.setdefault(label, len(order))
+            tip = f"{label}, probability {labels.probabilities[position]:.3f}"
+            pieces.append(Piece(token, label, series, tip, faded))
+        position += 1
+    return pieces
+
+
+def parse_result(kind: str, result: Mapping[str, Any]) -> Any:
+    """The typed result where its type is known here, else the plain values."""
+    return TokenLabels.from_json(result) if kind == TokenLabels.KIND else result

@@ -1,0 +1,147 @@
+"""The two plot cards of the Train stage. Importing this module imports pyqtgraph."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QButtonGroup, QFileDialog, QSlider, QWidget
+
+from workbench.shell.plots.canvas import Canvas
+from workbench.shell.plots.series import decimate
+from workbench.shell.run_view import score
+from workbench.shell.session import Session
+from workbench.shell.stages.train.data import Curves
+from workbench.shell.widgets import Button, Card
+
+SMALL_PLOTS: tuple[tuple[str, str, str], ...] = (
+    ("metric", "Metric", ""),
+    ("gradient_norm", "Gradient", "gradient norm before clipping"),
+    ("learning_rate", "Rate", "learning rate"),
+    ("tokens_per_second", "Speed", "tokens a second"),
+)
+
+
+class LossCard(Card):
+    """Train thin and faded under its smoothed line, validation dashed, the best point a diamond."""
+
+    def __init__(self, session: Session, curves: Curves, parent: QWidget | None = None) -> None:
+        super().__init__("Loss", parent, subtitle="per token, by optimiser step")
+        self.session, self.curves = session, curves
+        self.canvas = Canvas("Loss", theme=session.theme, x_label="step", y_label="loss")
+        self.smoothing = QSlider(Qt.Orientation.Horizontal)
+        self.smoothing.setRange(0, 100)
+        self.smoothing.setValue(35)
+        self.smoothing.setFixedWidth(84)
+        self.smoothing.setAccessibleName("Smoothing")
+        self.smoothing.setToolTip("Smoothing of the training curve")
+        self.smoothing.valueChanged.connect(lambda _value: self.redraw())
+        self.log_button = self._toggle("Log", "Logarithmic loss axis", self.canvas.set_log)
+        self.outlier_button = self._toggle(
+            "Clip", "Leave outliers of the raw curve out of the range", self.canvas.set_ignore_outliers
+        )
+        self.whole_button = Button("Whole", kind="quiet", on_click=self.canvas.reset_view, tip="Show the whole curve")
+        self.export_button = Button("Export…", kind="quiet", on_click=self.ask_export, tip="Plot as PNG with a CSV")
+        for widget in (self.smoothing, self.log_button, self.outlier_button, self.whole_button, self.export_button):
+            self.header.addWidget(widget)
+        self.body.addWidget(self.canvas, 1)
+
+    def _toggle(self, text: str, tip: str, call: object) -> Button:
+        button = Button(text, kind="quiet", tip=tip)
+        button.setCheckable(True)
+        button.toggled.connect(call)
+        return button
+
+    def window(self) -> int:
+        """Points the moving average spans: up to a tenth of the curve."""
+        share = (self.smoothing.value() / 100) ** 2
+        return max(1, int(self.curves.steps["loss"].size * 0.10 * share) + int(20 * share))
+
+    def redraw(self) -> None:
+        curves, canvas = self.curves, self.canvas
+        loss, width = curves.steps["loss"], canvas.width_points()
+        if loss.size == 0:
+            canvas.clear()
+            canvas.fit()
+            return
+        canvas.set_line("raw", *decimate(loss.x, loss.y, width), series=0, faded=True)
+        canvas.set_line("train", *loss.smoothed(self.window(), width), series=0, label="train")
+        validation = curves.validation
+        if validation.size:
+            canvas.set_line(
+                "validation", validation.x, validation.y, series=1, label="validation", dashed=True, points=True
+            )
+            if curves.best is not None:
+                canvas.set_mark("validation", *curves.best)
+        canvas.fit()
+
+    def ask_export(self) -> None:
+        run = self.session.run
+        name = f"{run.id if run else 'run'}-loss.png"
+        path, _ = QFileDialog.getSaveFileName(self, "Export the plot", name, "PNG (*.png)")
+        if path:
+            self.export(Path(path))
+
+    def export(self, path: Path) -> None:
+        """PNG and CSV beside it; the footer carries what is needed to read the plot later."""
+        facts = [datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")]
+        run = self.session.run
+        if run is not None:
+            training = run.config.training
+            facts = [
+                run.id,
+                f"{training.max_epochs} epochs at most",
+                f"{training.batch_tokens:,} tokens a batch",
+                f"learning rate {training.learning_rate:g}",
+                f"seed {training.seed}",
+                *facts,
+            ]
+        loss, validation = self.curves.steps["loss"], self.curves.validation
+        columns = {"train": (loss.x, loss.y), "validation": (validation.x, validation.y)}
+        self.canvas.export(path, " · ".join(facts), columns)
+
+
+class SmallCard(Card):
+    """One of the task's metric, gradient norm, learning rate, throughput."""
+
+    def __init__(self, session: Session, curves: Curves, parent: QWidget | None = None) -> None:
+        super().__init__("Metric", parent)
+        self.session, self.curves = session, curves
+        self.canvas = Canvas("Metric", theme=session.theme, x_label="step")
+        self.chosen = "metric"
+        self.metric_title = "Metric"
+        group = QButtonGroup(self)
+        for name, title, note in SMALL_PLOTS:
+            button = Button(title, kind="quiet", tip=note or "The task's metric after each epoch")
+            button.setCheckable(True)
+            button.setChecked(name == self.chosen)
+            button.clicked.connect(lambda _on=False, name=name: self.choose(name))
+            group.addButton(button)
+            self.header.addWidget(button)
+        self.body.addWidget(self.canvas, 1)
+
+    def choose(self, id: str) -> None:
+        self.chosen = id
+        self.canvas.reset_view()
+        self.redraw()
+
+    def redraw(self) -> None:
+        note = next(note for name, _, note in SMALL_PLOTS if name == self.chosen)
+        title = self.metric_title if self.chosen == "metric" else note[:1].upper() + note[1:]
+        self.canvas.title = title
+        if self.title.text() != title:
+            self.set_title(title)
+        self.canvas.clear_others(self.chosen)
+        if self.chosen == "metric":
+            for i, (name, series) in enumerate(self.curves.metrics.items()):
+                if i >= 3:
+                    break
+                key = f"metric {name}"
+                label = f"{name.replace('_', ' ')} {score(float(series.y[-1]))}" if series.size else name
+                self.canvas.set_line(key, series.x, series.y, series=i, label=label, points=True)
+        else:
+            series = self.curves.steps[self.chosen]
+            x, y = decimate(series.x, series.y, self.canvas.width_points())
+            self.canvas.set_line(self.chosen, x, y, series=2 if self.chosen == "gradient_norm" else 0)
+        self.canvas.fit()

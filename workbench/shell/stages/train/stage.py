@@ -1,0 +1,196 @@
+"""The Train stage as a page: tiles on top, the loss as the largest thing, a small plot and the pinned inputs below."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from workbench.api import Event, WorkbenchError
+from workbench.api.events import RunFinished, SamplePrediction
+from workbench.api.events import Warning as RunWarning
+from workbench.shell.session import Session
+from workbench.shell.stages.base import Stage, StageState
+from workbench.shell.stages.train.data import Curves
+from workbench.shell.stages.train.pinned import PinnedCard
+from workbench.shell.stages.train.tiles import Tiles
+from workbench.shell.widgets import Button, EmptyState, ErrorCard
+
+
+class TrainStage(Stage):
+    """Events go into columns as they come; plots are drawn only while they are seen."""
+
+    id: ClassVar[str] = "train"
+    title: ClassVar[str] = "Train"
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(session, parent)
+        self.curves = Curves()
+        self.view = session.run_view
+        self._dirty = False
+        self._plots_made = False
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.pages = QStackedWidget()
+        layout.addWidget(self.pages)
+        self.empty = EmptyState(
+            "Nothing has been trained yet",
+            "Training shows its loss here while it runs, with the task's metric, the time left, and the network's "
+            "answers to your pinned sentences as they get better.",
+            "Train",
+            self._train,
+        )
+        self.pages.addWidget(self.empty)
+        self.page = QWidget()
+        self._build_page()
+        self.pages.addWidget(self.page)
+        session.run_changed.connect(self._restart)
+        session.events_arrived.connect(self._add)
+        session.training_changed.connect(self._on_training_changed)
+        session.draft_changed.connect(self._update_empty)
+        session.theme.changed.connect(self._mark_dirty)
+        self._restart()
+        if session.events:
+            self._add(session.events)
+
+    def _build_page(self) -> None:
+        layout = QVBoxLayout(self.page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        self.messages = QVBoxLayout()
+        self.messages.setSpacing(8)
+        layout.addLayout(self.messages)
+        self.tiles = Tiles(self.view)
+        layout.addWidget(self.tiles)
+        self.split = QSplitter(Qt.Orientation.Vertical)
+        self.split.setChildrenCollapsible(False)
+        self.split.setHandleWidth(8)
+        lower = QWidget()
+        self.lower = QHBoxLayout(lower)
+        self.lower.setContentsMargins(0, 0, 0, 0)
+        self.lower.setSpacing(8)
+        self.pinned = PinnedCard(self.session)
+        self.pinned.setMinimumHeight(110)
+        self.lower.addWidget(self.pinned, 1)
+        self.split.addWidget(lower)
+        layout.addWidget(self.split, 1)
+
+    def _make_plots(self) -> None:
+        """Import pyqtgraph now: the first plot is about to be seen."""
+        from workbench.shell.stages.train.plots import LossCard, SmallCard
+
+        self.loss = LossCard(self.session, self.curves)
+        self.loss.setMinimumHeight(160)
+        self.small = SmallCard(self.session, self.curves)
+        self.split.insertWidget(0, self.loss)
+        self.split.setStretchFactor(0, 3)
+        self.split.setStretchFactor(1, 2)
+        self.lower.insertWidget(0, self.small, 1)
+        self._plots_made = True
+
+    def state(self) -> StageState:
+        if self.view.is_live:
+            return "running"
+        finished = self.view.finished
+        if finished is not None and finished.error:
+            return "problem"
+        if self.session.run is not None or self.session.config is not None:
+            return "ready"
+        return "empty"
+
+    def activated(self) -> None:
+        self._redraw()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._redraw()
+
+    def _train(self) -> None:
+        if self.session.config is None:
+            self.session.stage_requested.emit("data")
+        else:
+            self.session.start_training()
+
+    def _update_empty(self) -> None:
+        assert self.empty.button is not None
+        self.empty.button.setText("Train" if self.session.config is not None else "Choose data first")
+        self.state_changed.emit()
+
+    def _restart(self) -> None:
+        self.curves.clear()
+        self.pinned.restart()
+        self._clear_messages()
+        self.pages.setCurrentWidget(self.page if self.session.run is not None else self.empty)
+        self._update_empty()
+        self._mark_dirty()
+        self.state_changed.emit()
+
+    def _add(self, events: list[Event]) -> None:
+        self.curves.add(events)
+        sample: SamplePrediction | None = None
+        for event in events:
+            if isinstance(event, SamplePrediction):
+                if self.pinned._first is None:
+                    self.pinned.show_sample(event)
+                sample = event
+            elif isinstance(event, RunWarning):
+                self._say(WorkbenchError(event.what, fix=event.fix))
+            elif isinstance(event, RunFinished) and event.error:
+                self._say(WorkbenchError.from_dict(event.error), resume=True)
+        if sample is not None:
+            self.pinned.show_sample(sample)
+        self._mark_dirty()
+        self.state_changed.emit()
+
+    def _on_training_changed(self) -> None:
+        live, run = self.view.is_live, self.session.run
+        if run is not None and not live and self.view.started is not None and self.view.finished is None:
+            if self.messages.count() == 0:
+                interrupted = WorkbenchError(
+                    "This run was interrupted.",
+                    why="The process that trained it ended before the run did.",
+                    fix="Resume goes on from its last checkpoint, exactly as if it had never stopped.",
+                )
+                self._say(interrupted, resume=True)
+        elif live:
+            self._clear_messages()
+        self.state_changed.emit()
+
+    def _say(self, error: WorkbenchError, *, resume: bool = False) -> None:
+        while self.messages.count() >= 2:
+            self._remove_message(0)
+        card = ErrorCard(error, fix_text="Resume", on_fix=self.session.resume_run if resume else None)
+        card.body.setSpacing(4)
+        buttons = card.body.itemAt(card.body.count() - 2)
+        assert buttons is not None
+        buttons.layout().insertWidget(2, Button("Dismiss", kind="quiet", on_click=lambda: self._dismiss(card)))
+        self.messages.addWidget(card)
+
+    def _dismiss(self, card: ErrorCard) -> None:
+        self._remove_message(self.messages.indexOf(card))
+
+    def _clear_messages(self) -> None:
+        while self.messages.count():
+            self._remove_message(0)
+
+    def _remove_message(self, place: int) -> None:
+        item = self.messages.takeAt(place)
+        if item is not None and item.widget() is not None:
+            item.widget().hide()
+            item.widget().deleteLater()
+
+    def _mark_dirty(self) -> None:
+        self._dirty = True
+        self._redraw()
+
+    def _redraw(self) -> None:
+        if not self._dirty or not self.isVisible() or self.pages.currentWidget() is not self.page:
+            return
+        if not self._plots_made:
+            self._make_plots()
+        self._dirty = False
+        self.small.metric_title = self.view.main_metric()[0]
+        self.loss.redraw()
+        self.small.redraw()

@@ -1,0 +1,273 @@
+"""What the window's actions do. Mixed into the window; each method is named by the table of actions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QWidget
+
+from workbench.api import WorkbenchError
+from workbench.shell.theme import TITLES
+
+if TYPE_CHECKING:
+    from workbench.shell.bottom_bar import BottomBar
+    from workbench.shell.docks.bottom import BottomPanel
+    from workbench.shell.docks.dock import Dock
+    from workbench.shell.session import Session
+    from workbench.shell.stage_pages import StagePages
+
+HELP_PAGES = {"data": "data", "model": "models", "train": "training", "evaluate": "evaluation", "use": "using"}
+
+
+class WindowCommands:
+    """Needs the attributes named below, which the window makes."""
+
+    session: Session
+    docks: dict[str, Dock]
+    bottom_panel: BottomPanel
+    bottom_bar: BottomBar
+    pages: StagePages
+    actions_by_id: dict[str, QAction]
+    dialogs: dict[str, QWidget]
+
+    if TYPE_CHECKING:
+
+        def show_stage(self, name: str) -> None: ...
+        def open_project(self, path: Path) -> None: ...
+        def apply_shortcuts(self, own: dict[str, str]) -> None: ...
+        def _mark_tab(self) -> None: ...
+
+    # --- runs ----------------------------------------------------------------------------------------------------
+
+    def train(self) -> None:
+        if self.session.start_training() is not None:
+            self.show_stage("train")
+
+    def pause_or_resume(self) -> None:
+        session = self.session
+        if session.training and not session.paused:
+            session.pause()
+        else:
+            session.resume()
+
+    def resume(self) -> None:
+        self.session.resume()
+
+    def stop(self) -> None:
+        self.session.stop()
+
+    def discard(self) -> None:
+        """Asks first: what was trained would be lost."""
+        answer = QMessageBox.question(
+            self._widget(),
+            "Discard the run",
+            "Stop now and throw away what this run has learned?",
+            QMessageBox.StandardButton.Discard | QMessageBox.StandardButton.Cancel,
+            QMessageBox.StandardButton.Cancel,
+        )
+        if answer == QMessageBox.StandardButton.Discard:
+            self.session.discard()
+
+    def undo(self) -> None:
+        self.session.undo()
+
+    def redo(self) -> None:
+        self.session.redo()
+
+    # --- projects ------------------------------------------------------------------------------------------------
+
+    def ask_new_project(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self._widget(), "New project: name its folder", str(projects_folder()))
+        if path:
+            self.create_project(Path(path))
+
+    def create_project(self, path: Path) -> bool:
+        try:
+            self.session.create_project(path, path.name)
+        except WorkbenchError as error:
+            self.session.notice.emit(error)
+            return False
+        self.show_stage("data")
+        return True
+
+    def ask_open_project(self) -> None:
+        path = QFileDialog.getExistingDirectory(self._widget(), "Open project", str(projects_folder()))
+        if path:
+            self.open_project(Path(path))
+
+    def close_project(self) -> None:
+        self.session.close_project()
+
+    def ask_import(self) -> None:
+        paths, _ = QFileDialog.getOpenFileNames(self._widget(), "Open my data")
+        if paths:
+            self.import_paths([Path(path) for path in paths])
+
+    def import_paths(self, paths: list[Path]) -> None:
+        """Bring files into the open project, or into a new one named after the first."""
+        if len(paths) == 1 and (paths[0] / "project.toml").is_file():
+            self.open_project(paths[0])
+            return
+        if self.session.project is None and not self.create_project(unused_folder(paths[0].stem or "project")):
+            return
+        self.show_stage("data")
+        stage: Any = self.pages.stage("data")
+        if stage is not None:
+            stage.import_paths(paths)
+
+    def start_sample(self, name: str) -> None:
+        """One click on a card: project, data, and training under way."""
+        from workbench.shell.samples import prepare_sample, sample_config, sample_folder
+
+        session = self.session
+        if session.training:
+            session.notice.emit("A run is being trained already; stop it first.")
+            return
+        sample = session.catalogue.sample(name)
+        folder = sample_folder(sample)
+        session.close_project()
+
+        def ready(path: Path) -> None:
+            try:
+                session.open_project(path)
+                info = next(info for info in session.project.store.datasets() if info.name == sample.id)  # type: ignore[union-attr]
+                session.set_dataset(info.id)
+                session.set_config(sample_config(sample))
+            except WorkbenchError as error:
+                session.notice.emit(error)
+                return
+            self.train()
+
+        session.run_in_background(
+            prepare_sample(sample, folder, session.record_types()), ready, title=f"Preparing “{sample.title}”"
+        )
+
+    # --- looks ---------------------------------------------------------------------------------------------------
+
+    def set_theme(self, name: str) -> None:
+        theme, settings = self.session.theme, self.session.settings
+        theme.set(name if name in TITLES else "system")
+        if settings is not None:
+            settings.set("shell.theme", theme.name)
+
+    def scale_text(self, direction: str) -> None:
+        theme, settings = self.session.theme, self.session.settings
+        steps = {"+": theme.scale + 0.1, "-": theme.scale - 0.1, "0": 1.0}
+        theme.set_scale(round(steps[direction], 2))
+        if settings is not None:
+            settings.font_scale = theme.scale
+
+    def toggle_dock(self, name: str) -> None:
+        dock = self.docks[name]
+        dock.setVisible(dock.isHidden())
+        self._mark_tab()
+
+    def toggle_bottom(self, page: str) -> None:
+        dock = self.docks["dock.bottom"]
+        if not dock.isHidden() and self.bottom_panel.current() == page:
+            dock.hide()
+        else:
+            self.show_bottom(page)
+        self._mark_tab()
+
+    def show_bottom(self, page: str) -> None:
+        self.bottom_panel.show_page(page)
+        self.docks["dock.bottom"].show()
+        self._mark_tab()
+
+    def use_layout(self, name: str) -> None:
+        window: Any = self
+        if name == "reset":
+            window.restoreState(window.default_layout, 1)
+            for key in ("dock.project", "dock.inspector"):
+                self.docks[key].show()
+        else:
+            self.docks["dock.project"].setVisible(name == "work")
+            self.docks["dock.inspector"].setVisible(name == "work")
+            self.docks["dock.bottom"].setVisible(name == "work")
+        self._mark_tab()
+
+    def focus_next_dock(self) -> None:
+        """Go round: stage, project, inspector, bottom panel, and the stage again."""
+        places: list[QWidget] = [self.pages, *(dock for dock in self.docks.values() if not dock.isHidden())]
+        now = QApplication.focusWidget()
+        at = next((i for i, place in enumerate(places) if now is not None and place.isAncestorOf(now)), -1)
+        for step in range(1, len(places) + 1):
+            place = places[(at + step) % len(places)]
+            target = first_focusable(place)
+            if target is not None:
+                target.setFocus(Qt.FocusReason.TabFocusReason)
+                return
+
+    # --- finding and help ----------------------------------------------------------------------------------------
+
+    def show_palette(self) -> None:
+        from workbench.shell.palette import CommandPalette
+
+        dialog = CommandPalette([a for name, a in self.actions_by_id.items() if name != "view.palette"], self._widget())
+        self._open(dialog, "palette")
+
+    def show_help(self) -> None:
+        from workbench.shell.help_view import HelpDialog
+
+        self._open(HelpDialog(HELP_PAGES.get(self.pages.current, "index"), self._widget()), "help")
+
+    def show_shortcuts(self) -> None:
+        from workbench.shell.shortcut_editor import ShortcutEditor
+
+        dialog = ShortcutEditor(self.own_shortcuts(), self.pages.current, self._widget())
+        dialog.changed.connect(self._store_shortcuts)
+        self._open(dialog, "shortcuts")
+
+    def own_shortcuts(self) -> dict[str, str]:
+        """The person's own keys, by action."""
+        settings = self.session.settings
+        return dict(settings.get("shell.shortcuts", {})) if settings is not None else {}
+
+    def _store_shortcuts(self, own: dict[str, str]) -> None:
+        if self.session.settings is not None:
+            self.session.settings.set("shell.shortcuts", own or None)
+        self.apply_shortcuts(own)
+
+    def _open(self, dialog: Any, name: str) -> None:
+        """Show without blocking; one of each at a time."""
+        old = self.dialogs.pop(name, None)
+        if old is not None:
+            old.close()
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.destroyed.connect(lambda _=None: self.dialogs.pop(name, None) if self.dialogs.get(name) is dialog else 0)
+        self.dialogs[name] = dialog
+        dialog.show()
+
+    def _widget(self) -> QWidget:
+        assert isinstance(self, QWidget)
+        return self
+
+
+def projects_folder() -> Path:
+    """Where new projects are offered a place."""
+    from platformdirs import user_documents_path
+
+    return user_documents_path() / "Recurra"
+
+
+def unused_folder(name: str) -> Path:
+    """A folder for a project called ``name`` that is not there yet."""
+    base, number = projects_folder() / name, 1
+    path = base
+    while path.exists():
+        number += 1
+        path = base.with_name(f"{base.name}-{number}")
+    return path
+
+
+def first_focusable(place: QWidget) -> QWidget | None:
+    """The first visible widget in ``place`` that takes the focus by Tab."""
+    for widget in [place, *place.findChildren(QWidget)]:
+        policy = widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        if policy == Qt.FocusPolicy.TabFocus and widget.isVisible() and widget.isEnabled():
+            return widget
+    return None
