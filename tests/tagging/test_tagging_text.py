@@ -59,26 +59,29 @@ def test_nothing_typed_is_no_sentence():
     assert parse_input(" \n\t\n") == []
 
 
+CONLL = {
+    "split_records": {"train": 14041, "test": 3453},
+    "split_steps": {"train": 10, "test": 6},
+    "labels": {
+        "pos": {"train": {"NN": 6, "VB": 4}, "test": {"NN": 6}},
+        "chunk": {"train": {"NP": 5, "VP": 2}, "test": {"NP": 3}},
+        "ner": {"train": {"PER": 2, "LOC": 1}},
+    },
+}
+
+
 def test_the_entity_layer_is_proposed_first():
-    statistics = {
-        "count": 14041,
-        "labels": {
-            "pos": {"NN": 5, "VB": 3},
-            "chunk": {"B-NP": 4, "I-NP": 2, "O": 2},
-            "ner": {"O": 6, "B-PER": 1, "I-PER": 1, "B-LOC": 1},
-        },
-    }
-    proposals = propose(statistics)
-    assert [values["layer"] for values, _ in proposals] == ["ner", "pos", "chunk"]
+    proposals = propose(CONLL)
+    assert [values["layer"] for values, _ in proposals] == ["ner", "chunk", "pos"]
     assert proposals[0] == ({"head": "crf", "layer": "ner"}, "Find LOC and PER in sentences (layer ner).")
-    assert proposals[1][0]["head"] == "softmax"
+    assert proposals[2][0]["head"] == "softmax"
     for values, _ in proposals:
         assert isinstance(validate(TaggingParams, values), TaggingParams)
-    assert propose({"count": 3, "labels": {}}) == []
+    assert propose({"labels": {}}) == []
 
 
 def test_a_small_data_set_is_proposed_a_small_model():
-    values, _ = propose({"count": 500, "labels": {"upos": {"NOUN": 5, "VERB": 3}}})[0]
+    values, _ = propose({**CONLL, "split_records": {"train": 500}})[0]
     assert values["word_embedding_size"] < TaggingParams().word_embedding_size
 
 

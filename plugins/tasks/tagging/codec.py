@@ -88,7 +88,8 @@ class TaggedBatch(Batch):
 class TaggingCodec:
     """Vocabularies and label set of one layer.
 
-    ``words`` and ``characters`` are the known ones in sorted order; ``frequencies`` say how often each word was seen. ``labels`` are what the network tells apart: IOBES tags where ``spans``, else the layer's own labels.
+    ``words`` and ``characters`` are the known ones in sorted order; ``frequencies`` say how often each word was seen.
+    ``labels`` are what the network tells apart: IOBES tags where ``spans``, else the layer's own labels.
     """
 
     layer: str

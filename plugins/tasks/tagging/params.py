@@ -102,7 +102,7 @@ class TaggingParams(Params):
         0.5,
         ge=0,
         le=1000,
-        what="A word seen n times is shown as unknown with chance a / (a + n) in training: so that vector is learned too.",
+        what="A word seen n times is shown as unknown with chance a / (a + n) in training: so it is learned too.",
         when="Raise it when new names are tagged badly.",
         typical="0.25 to 1, where a word seen once is hidden half of the time",
     )
@@ -123,7 +123,7 @@ class TaggingParams(Params):
         typical="0.2 to 0.5",
     )
     output_dropout: float = option(
-        0.4,
+        0.3,
         ge=0,
         lt=1,
         what="Share of the network's outputs dropped in training, the same for all words of a sentence.",

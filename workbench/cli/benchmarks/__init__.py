@@ -1,0 +1,62 @@
+"""Benchmarks of quality and speed that anyone can run again: ``recurra benchmark quality|speed NAME``.
+
+Nothing heavy is imported before a benchmark runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from workbench.api import WorkbenchError
+
+RESOURCES = "workbench_resources.benchmarks"
+
+SPEED: Mapping[str, tuple[str, str]] = {
+    "tagger": ("workbench.cli.benchmarks.tagger_speed:measure", "training of a tagger beside flair's SequenceTagger"),
+    "crf": ("workbench.cli.benchmarks.speed:crf", "CRF loss and decoding beside pytorch-crf"),
+    "recurrent": ("workbench.cli.benchmarks.speed:recurrent", "recurrent layers beside torch's own"),
+    "loop": ("workbench.cli.benchmarks.tagger_speed:loop", "the training loop over the bare torch calls"),
+    "store": ("workbench.cli.benchmarks.speed:store", "the dataset store with 100,000 sentences"),
+    "startup": ("workbench.cli.benchmarks.speed:startup", "from the command to the first paint of the window"),
+    "lateness": ("workbench.cli.benchmarks.speed:lateness", "a 10 ms timer in the window while training"),
+}
+"""Name → (function, what is measured)."""
+
+
+@cache
+def specification(name: str) -> dict[str, Any]:
+    """The TOML file that describes quality benchmark ``name``."""
+    return tomllib.loads(files(RESOURCES).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def available(kind: str) -> dict[str, str]:
+    """Name → what is measured, of ``kind`` "quality" or "speed"."""
+    if kind == "speed":
+        return {name: summary for name, (_, summary) in SPEED.items()}
+    names = sorted(p.name.removesuffix(".toml") for p in files(RESOURCES).iterdir() if p.name.endswith(".toml"))
+    return {name: str(specification(name)["title"]) for name in names}
+
+
+def run(kind: str, name: str, **options: Any) -> dict[str, Any]:
+    """Measure; the result is a JSON object with a readable ``table``. ``options`` are those of the benchmark."""
+    known = available(kind)
+    if name not in known:
+        raise WorkbenchError(
+            f"There is no {kind} benchmark named {name!r}.", fix=f"The {kind} benchmarks are: {', '.join(known)}."
+        )
+    if kind == "quality":
+        from workbench.cli.benchmarks.quality import run_quality
+
+        return run_quality(name, **options)
+    module, _, function = SPEED[name][0].partition(":")
+    found: dict[str, Any] = getattr(importlib.import_module(module), function)(**options)
+    return found
+
+
+QUALITY = available("quality")
+"""Name → title of the quality benchmarks."""
