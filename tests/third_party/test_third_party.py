@@ -223,3 +223,21 @@ print(json.dumps([info.status for info in loaded.plugins if info.distribution in
 
 def test_safe_mode_loads_none_of_them(site: Path) -> None:
     assert set(run(site, SAFE)) == {"safe mode"}
+
+
+COMMAND = """
+import contextlib, io, json, sys
+from workbench.cli.main import run
+out = io.StringIO()
+with contextlib.redirect_stdout(out):
+    code = run(["plugins", "--json"])
+told = json.loads(out.getvalue())
+print(json.dumps({"code": code, "problems": [problem["plugin"] for problem in told["problems"]]}))
+"""
+
+
+def test_the_command_line_lists_every_broken_plugin_and_ends_well(site: Path) -> None:
+    told = run(site, COMMAND)
+    assert told["code"] == 0
+    broken = {"broken-import", "broken-hook", "broken-spelling", "broken-theft", "broken-version"}
+    assert broken <= set(told["problems"])
