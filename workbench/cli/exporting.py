@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from workbench.api import Exporter, Report, WorkbenchError
+from workbench.api.files import atomic_path
 from workbench.cli.context import CliContext, find_run
 
 
@@ -77,7 +78,8 @@ def export_run_to(context: CliContext, path: Path, output: Path, exporter_id: st
         reports = [exporter for exporter in exporters if exporter.of == "report"]
         exporter = chosen or _choose(reports, None, output.suffix, "")
         report = Report.from_json(json.loads(source.read_text(encoding="utf-8")))
-        exporter.factory.resolve()(report, output)
+        with atomic_path(output) as temporary:
+            exporter.factory.resolve()(report, temporary)
         return f"report written to {output}"
     if not run.model_folder.is_dir():
         raise WorkbenchError(
@@ -86,7 +88,8 @@ def export_run_to(context: CliContext, path: Path, output: Path, exporter_id: st
     models = [exporter for exporter in exporters if exporter.of == "model"]
     if chosen is not None or (output.suffix and any(exporter.suffix == output.suffix for exporter in models)):
         exporter = chosen or _choose(models, None, output.suffix, "")
-        exporter.factory.resolve()(run.model_folder, output)
+        with atomic_path(output) as temporary:
+            exporter.factory.resolve()(run.model_folder, temporary)
     else:
         if output.exists():
             raise WorkbenchError("There is already something here.", fix="Name a new folder.", file=output)
