@@ -72,9 +72,7 @@ GRU = Architecture(
     summary="Two gates and no separate memory: nearly as strong as an LSTM, with a quarter fewer weights.",
     params=GruParams,
     factory=Ref("workbench_plugins.architectures.gru.model:build"),
-    shapes=frozenset(
-        {IOShape.ONE_TO_ONE, IOShape.ONE_TO_MANY, IOShape.MANY_TO_ONE, IOShape.MANY_TO_MANY_ALIGNED}
-    ),
+    shapes=frozenset({IOShape.ONE_TO_ONE, IOShape.ONE_TO_MANY, IOShape.MANY_TO_ONE, IOShape.MANY_TO_MANY_ALIGNED}),
     accepts=frozenset({Trait.SEQUENCE, Trait.CAUSAL}),
     equations=EQUATIONS,
     presets=(

@@ -80,9 +80,7 @@ LSTM = Architecture(
     summary="Gates around a memory cell: the standard choice, with the longest memory of the three.",
     params=LstmParams,
     factory=Ref("workbench_plugins.architectures.lstm.model:build"),
-    shapes=frozenset(
-        {IOShape.ONE_TO_ONE, IOShape.ONE_TO_MANY, IOShape.MANY_TO_ONE, IOShape.MANY_TO_MANY_ALIGNED}
-    ),
+    shapes=frozenset({IOShape.ONE_TO_ONE, IOShape.ONE_TO_MANY, IOShape.MANY_TO_ONE, IOShape.MANY_TO_MANY_ALIGNED}),
     accepts=frozenset({Trait.SEQUENCE, Trait.CAUSAL}),
     equations=EQUATIONS,
     presets=(

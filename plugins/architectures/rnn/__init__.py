@@ -75,9 +75,7 @@ RNN = Architecture(
     summary="The plain recurrent network: one line of mathematics, a short memory, quick to train and to understand.",
     params=RnnParams,
     factory=Ref("workbench_plugins.architectures.rnn.model:build"),
-    shapes=frozenset(
-        {IOShape.ONE_TO_ONE, IOShape.ONE_TO_MANY, IOShape.MANY_TO_ONE, IOShape.MANY_TO_MANY_ALIGNED}
-    ),
+    shapes=frozenset({IOShape.ONE_TO_ONE, IOShape.ONE_TO_MANY, IOShape.MANY_TO_ONE, IOShape.MANY_TO_MANY_ALIGNED}),
     accepts=frozenset({Trait.SEQUENCE, Trait.CAUSAL}),
     equations=EQUATIONS,
     presets=(
