@@ -7,6 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,9 @@ def measure_store(importer: Importer, n: int = 100_000, folder: Path | None = No
         ids = store.ids(dataset)
         store.get(ids[:50])
         opened = time.perf_counter() - began
-        edits = [_time(lambda i=i: _edit(store, dataset, int(ids[i * 997 % n]), i)) for i in range(50)]
+        edits = [_time(partial(_edit, store, dataset, int(ids[i * 997 % n]), i)) for i in range(50)]
         undos = [_time(lambda: store.undo(dataset)) for _ in range(20)]
-        pages = [_time(lambda i=i: store.get(ids[i : i + 60])) for i in range(0, n, max(1, n // 50))]
+        pages = [_time(partial(store.get, ids[i : i + 60])) for i in range(0, n, max(1, n // 50))]
         result = {
             "sentences": n,
             "import_rate": round(report.records_per_second),
