@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 
 import torch
 
@@ -28,57 +26,55 @@ class Overhead:
 
 
 def measure_loop_overhead(trainer: Trainer, *, steps: int = 40, rounds: int = 5) -> Overhead:
-    """Interleave the first ``steps`` of the trainer with the bare calls on the same batches, ``rounds`` times.
+    """Take the first ``steps`` of an epoch ``rounds`` times, each once by the trainer and once by bare calls.
 
-    The bare side has its own copy of the optimiser state but the same weights, batches already collated, and does
-    forward, loss, backward, clip, step and nothing else; collation is timed for neither side alike: the trainer's
-    batches come from the same prepared list. Each side's best round counts, which leaves out other processes.
+    The bare side has an optimiser of its own over the same weights and the same batches, collated before, and does
+    forward, loss, backward, clip, step and nothing else. The two alternate step by step, so that whatever else the
+    machine does falls on both; on one CPU thread the process's own time is taken, else the wall's.
     """
-    model, options = trainer.model, trainer.options
+    model = trainer.model
     plan = trainer.batches.epoch(1)
-    steps = min(steps, len(plan))
-    batches = [trainer.train.batch(model.codec, indices) for indices in islice(plan, steps)]
+    steps = min(steps, len(plan) // trainer.options.accumulate)
+    collate = trainer.collate
+    batches = [collate(model.codec, plan[i]) for i in range(steps * trainer.options.accumulate)]
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = build_optimizer(model, options)
-    loop: list[float] = []
-    bare: list[float] = []
+    optimizer = build_optimizer(model, trainer.options)
+    alone = trainer.device.type == "cpu" and torch.get_num_threads() == 1
+    clock = time.process_time if alone else time.perf_counter
+    spent = [0.0, 0.0]
     model.train()
-    for turn in range(rounds + 1):
-        pair = (_loop_round(trainer, batches), _bare_round(trainer, batches, parameters, optimizer))
-        if turn:  # the first round warms both
-            loop.append(pair[0])
-            bare.append(pair[1])
-    return Overhead(min(loop), min(bare), steps)
+    try:
+        for turn in range(rounds + 1):
+            prepared = iter(batches)
+            trainer.collate = lambda *_, prepared=prepared: next(prepared)
+            trainer.state.cursor = 0
+            for step in range(steps):
+                for side in ((0, 1), (1, 0))[step % 2]:
+                    started = clock()
+                    if side == 0:
+                        trainer.step(plan)
+                        trainer.between_steps(plan)
+                    else:
+                        _bare_step(trainer, batches, step, parameters, optimizer)
+                    if turn:  # the first round warms both
+                        spent[side] += clock() - started
+    finally:
+        trainer.collate = collate
+        trainer.state.cursor = 0
+    return Overhead(spent[0], spent[1], steps * rounds)
 
 
-def _loop_round(trainer: Trainer, batches: list[Batch]) -> float:
-    plan = trainer.batches.epoch(1)
-    trainer.state.cursor = 0
-    prepared = iter(batches)
-    original = trainer.train.batch
-    trainer.collate = lambda *_: next(prepared)
-    started = time.perf_counter()
-    with suppress(StopIteration):
-        for _ in batches:
-            trainer.step(plan)
-            trainer.between_steps(plan)
-    elapsed = time.perf_counter() - started
-    trainer.collate = original
-    return elapsed
-
-
-def _bare_round(
+def _bare_step(
     trainer: Trainer,
     batches: list[Batch],
+    step: int,
     parameters: list[torch.nn.Parameter],
     optimizer: torch.optim.Optimizer,
-) -> float:
-    model, limit = trainer.model, trainer.options.clip_norm
-    started = time.perf_counter()
-    for batch in batches:
-        loss = model.loss(batch.to(trainer.device))
-        (loss.total / loss.count).backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(parameters, limit)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-    return time.perf_counter() - started
+) -> None:
+    accumulate = trainer.options.accumulate
+    for batch in batches[step * accumulate : (step + 1) * accumulate]:
+        loss = trainer.model.loss(batch.to(trainer.device))
+        (loss.total / loss.count / accumulate).backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(parameters, trainer.options.clip_norm or float("inf"))
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)

@@ -9,7 +9,9 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from workbench.api import Record
@@ -46,7 +48,7 @@ from workbench.engine.optim import (
 )
 from workbench.engine.predict import Predictor
 from workbench.engine.telemetry import Telemetry
-from workbench.nn.contract import DecodeOptions
+from workbench.nn.contract import Batch, Codec, DecodeOptions
 from workbench.runs.config import RunConfig
 from workbench.runs.journal import JournalWriter
 
@@ -98,7 +100,7 @@ class Trainer:
         self.train = train
         self.validation = validation
         self.metrics = metrics
-        self.collate = train.batch
+        self.collate: Callable[[Codec, NDArray[np.int64]], Batch] = train.batch
         self.journal = journal
         self.controls = controls
         self.checkpoints = checkpoints

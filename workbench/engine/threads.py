@@ -21,6 +21,8 @@ from workbench.engine.devices import usable_cores
 from workbench.nn.contract import Batch
 
 TRIAL_SECONDS = 0.3
+WORTH_IT = 1.15
+"""Several threads must be so many times faster than one: they take cores from the window and from other runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def calibrate_threads(
 ) -> ThreadChoice:
     """Time forward and backward of ``batches`` with each number of threads, in turns, and choose the fastest.
 
-    Leaves torch set to the chosen number. One thread wins unless several are at least 5 % faster: it disturbs nobody.
+    Leaves torch set to the chosen number. One thread wins unless several are clearly faster: it disturbs nobody.
     """
     candidates = tuple(candidates or thread_candidates())
     if len(candidates) == 1 or not batches:
@@ -87,7 +89,7 @@ def calibrate_threads(
     seconds = {count: sum(values[:common]) / common for count, values in times.items()}
     single = min(candidates)
     fastest = min(seconds, key=lambda count: seconds[count])
-    threads = fastest if seconds[fastest] < 0.95 * seconds[single] else single
+    threads = fastest if WORTH_IT * seconds[fastest] < seconds[single] else single
     torch.set_num_threads(threads)
     told = ", ".join(f"{count}: {value * 1000:.1f} ms" for count, value in seconds.items())
     return ThreadChoice(threads, f"measured a step with threads {told}", seconds)
