@@ -128,8 +128,8 @@ class RunView(QObject):
         if self.epoch is None:
             return ""
         since = self.epoch.epochs_since_best
-        words = f"{since} epoch{'' if since == 1 else 's'} since best"
-        return f"{words}, patience {self.epoch.patience}" if self.epoch.patience else words
+        words = f"{since} since best" if since else "best so far"
+        return f"{words} · patience {self.epoch.patience}" if self.epoch.patience else words
 
     def speed_text(self) -> str:
         return f"{self.step.tokens_per_second:,.0f} tokens a second" if self.step is not None else ""

@@ -6,7 +6,7 @@ import logging
 import traceback
 from collections.abc import Mapping
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.api import Ref, WorkbenchError
@@ -43,6 +43,9 @@ class StagePages(QStackedWidget):
         self._welcome = welcome
         self.addWidget(welcome)
         self.current = "welcome"
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(320, 240)  # a stage that wants more must not make the window grow under the person's hands
 
     def show_stage(self, name: str) -> None:
         if name == "welcome":

@@ -28,6 +28,8 @@ def device_words(device: Mapping[str, Any], view: RunView) -> tuple[str, str]:
 
 def _short(name: str, threads: int) -> str:
     upper = "CPU" if name.lower() == "cpu" else name
+    if "thread" in name:
+        return upper
     if name.lower().startswith("cpu") and threads:
         return f"{upper} · {threads} thread{'' if threads == 1 else 's'}"
     return upper

@@ -257,6 +257,10 @@ class Theme(QObject):
             # give fields another one, from which the wanted line comes out (3:1 on the surface).
             line = self.field_line()
             field.setColor(QPalette.ColorRole.Window, QColor.fromRgbF(*(min(1.0, v * 1.4) for v in _rgb(line))))
+            views = self.palette()
+            views.setColor(QPalette.ColorRole.Highlight, self.color("selection"))
+            views.setColor(QPalette.ColorRole.HighlightedText, self.color("text"))
+            self._app.setPalette(views, "QAbstractItemView")
             for name in ("QAbstractSpinBox", "QLineEdit", "QComboBox", "QCheckBox", "QRadioButton"):
                 self._app.setPalette(field, name)
         self.changed.emit()

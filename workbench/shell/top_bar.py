@@ -128,7 +128,7 @@ class TopBar(QWidget):
         self.project_name = Elided("", muted=True)
         self.project_name.setMaximumWidth(150)
         layout.addWidget(self.menu_button)
-        layout.addWidget(self.project_name, 1)
+        layout.addWidget(self.project_name)
         layout.addSpacing(4)
         self.group = QButtonGroup(self)
         self.group.setExclusive(True)

@@ -15,12 +15,12 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPen,
 )
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from workbench.api import Sample
 from workbench.shell.session import Session
 from workbench.shell.theme import current_theme
-from workbench.shell.widgets import Button, Card, FlowLayout, Muted, SectionTitle, Text
+from workbench.shell.widgets import Button, Card, FlowLayout, Muted, ScrollColumn, SectionTitle, Text
 from workbench.shell.widgets.buttons import draw_focus_ring
 from workbench.shell.widgets.card import CARD_RADIUS
 
@@ -38,6 +38,7 @@ class SampleCard(Card):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Minimum)
         self.body.setSpacing(6)
+        self.layout().setContentsMargins(12, 18, 12, 12)
         self.body.addWidget(Text(sample.verb or sample.title, factor=1.35, semibold=True))
         self.body.addWidget(Text(sample.title))
         self.body.addWidget(Muted(sample.summary or f"Licence: {sample.licence}"))
@@ -58,7 +59,7 @@ class SampleCard(Card):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.series(self._series))
-        painter.drawRoundedRect(QRectF(13, 6, 28, 3), 1.5, 1.5)
+        painter.drawRoundedRect(QRectF(13, 7, 28, 3), 1.5, 1.5)
 
 
 class DropZone(QFrame):
@@ -128,7 +129,7 @@ class DropZone(QFrame):
             draw_focus_ring(painter, rect, theme, CARD_RADIUS)
 
 
-class Welcome(QScrollArea):
+class Welcome(ScrollColumn):
     """Everything it offers is a signal; the window decides what happens."""
 
     sample_chosen = Signal(str)
@@ -139,12 +140,8 @@ class Welcome(QScrollArea):
     new_asked = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(None, parent)
         self.session = session
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setWidgetResizable(True)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         page = QWidget()
         outer = QHBoxLayout(page)
         outer.setContentsMargins(24, 20, 24, 20)

@@ -53,6 +53,8 @@ class MainWindow(WindowCommands, QMainWindow):
         self.default_layout = self.saveState(LAYOUT_VERSION)
         self._restore()
         self._refresh_all()
+        self.pages.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.pages.setFocus()  # no ring on the first button before anyone has pressed Tab
 
     # --- building ------------------------------------------------------------------------------------------------
 
@@ -178,6 +180,8 @@ class MainWindow(WindowCommands, QMainWindow):
         self.top_bar.set_current(name)
         if name == "welcome":
             self.welcome.refresh()
+        elif name == "model" and self.inspector.section == "architecture":
+            self.inspector.show_section("task")  # the stage itself shows the network's options
         self._refresh_states()
 
     def _refresh_all(self) -> None:

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QPlainTextEdit,
-    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -20,7 +19,7 @@ from PySide6.QtWidgets import (
 from workbench.api import WorkbenchError
 from workbench.shell.run_view import RunView
 from workbench.shell.session import Session
-from workbench.shell.widgets import Card, ErrorCard, Muted, Text
+from workbench.shell.widgets import Card, ErrorCard, Muted, ScrollColumn, Text
 
 MAXIMUM_LOG_LINES = 5000
 
@@ -56,17 +55,15 @@ class LogView(QPlainTextEdit):
         self.setPlaceholderText("Nothing has been logged yet.")
 
 
-class Problems(QScrollArea):
+class Problems(ScrollColumn):
     """One card for each distinct problem, naming the plugin; and notices that were shown inline before."""
 
     count_changed = Signal(int)
     _reported = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(None, parent)
         self.session = session
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setWidgetResizable(True)
         self.setAccessibleName("Problems")
         self._holder = QWidget()
         self._list = QVBoxLayout(self._holder)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QScrollArea, QWidget
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QWidget
 
 from workbench.api import Params
 from workbench.shell.session import Session
-from workbench.shell.widgets import Button, Card, Muted, ParamsForm
+from workbench.shell.widgets import Button, Card, Muted, ParamsForm, ScrollColumn
 
 SECTIONS: tuple[tuple[str, str], ...] = (("architecture", "Model"), ("task", "Task"), ("training", "Training"))
 
@@ -33,18 +32,13 @@ class Inspector(Card):
             self.buttons[name] = button
             row.addWidget(button, 1)
         self.body.addLayout(row)
-        self.scroll = QScrollArea()
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.scroll.viewport().setAutoFillBackground(False)
+        self.scroll = ScrollColumn()
         self.body.addWidget(self.scroll, 1)
         self.empty = Muted("Select a dataset and its options appear here.")
         self.body.addWidget(self.empty)
         self.body.addStretch(0)
         self.form: ParamsForm | None = None
-        self._section = "architecture"
+        self.section = "architecture"
         self._shown: tuple[str, type[Params] | None] = ("", None)
         session.draft_changed.connect(self.refresh)
         session.dataset_changed.connect(self.refresh)
@@ -53,7 +47,7 @@ class Inspector(Card):
         self.show_section("architecture")
 
     def show_section(self, section: str) -> None:
-        self._section = section
+        self.section = section
         self.buttons[section].setChecked(True)
         self.refresh()
 
@@ -61,9 +55,9 @@ class Inspector(Card):
         config = self.session.config
         if config is None:
             return None, {}
-        if self._section == "training":
+        if self.section == "training":
             return type(config.training), config.training.model_dump(mode="json")
-        if self._section == "task":
+        if self.section == "task":
             task = self.session.task
             return (task.params if task else None), dict(config.task.params)
         architecture = self.session.architecture
@@ -81,8 +75,8 @@ class Inspector(Card):
         self.set_title(title)
         self._show_size()
         params, values = self._params()
-        if (self._section, params) != self._shown:
-            self._shown = (self._section, params)
+        if (self.section, params) != self._shown:
+            self._shown = (self.section, params)
             old = self.scroll.takeWidget()
             if old is not None:
                 old.deleteLater()
@@ -91,7 +85,6 @@ class Inspector(Card):
                 self.form = ParamsForm(params, values)
                 self.form.changed.connect(self._store)
                 self.scroll.setWidget(self.form)
-                self.form.setAutoFillBackground(False)
         elif self.form is not None and {**self.form.values(), **values} != self.form.values():
             self.form.set_values(values)
 
@@ -99,9 +92,9 @@ class Inspector(Card):
         if self.form is None or self.form.problems():
             return
         values = self.form.values()
-        if self._section == "training":
+        if self.section == "training":
             self.session.set_draft(training=values)
-        elif self._section == "task":
+        elif self.section == "task":
             self.session.set_draft(task_params=values)
         else:
             self.session.set_draft(architecture_params=values)

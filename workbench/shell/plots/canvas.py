@@ -17,9 +17,6 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from workbench.shell.plots.series import Floats
 from workbench.shell.theme import SMALL_FACTOR, Theme
 
-_LABEL_SHARE = 0.10
-"""Room to the right of the last point for the labels, as a share of the x range."""
-
 
 @dataclass(slots=True)
 class _Line:
@@ -131,9 +128,10 @@ class Canvas(QWidget):
         if lines and not self._by_hand:
             right = max(float(line.x[-1]) for line in lines)
             left = min(float(line.x[0]) for line in lines)
-            room = max(right - left, 1e-9) * _LABEL_SHARE if any(line.label is not None for line in lines) else 0.0
+            room = max(right - left, 1e-9) * self._label_share(lines)
             low, high = self._y_range(lines)
             pad = 0.06 * max(high - low, 1e-9)
+            left -= 0.015 * (right - left)
             self.item.setXRange(left, max(right + room, left + 1), padding=0)
             self.item.setYRange(low - pad, high + pad, padding=0)
         self._part_labels()
@@ -253,6 +251,14 @@ class Canvas(QWidget):
         if high - low < 1e-12:
             return low - 0.5, high + 0.5
         return low, high
+
+    def _label_share(self, lines: list[_Line]) -> float:
+        """Room to the right of the last point for the widest label, as a share of the x range."""
+        metrics = self.fontMetrics()
+        widths = [metrics.horizontalAdvance(line.text) + 16 for line in lines if line.label is not None]
+        across = max(120.0, float(self.item.getViewBox().width()))
+        wide = min(max(widths, default=0), 0.45 * across)
+        return wide / (across - wide) if wide else 0.02
 
     def _part_labels(self) -> None:
         """Move labels up and down until none covers another."""

@@ -8,10 +8,8 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QComboBox,
-    QFrame,
     QHBoxLayout,
     QRadioButton,
-    QScrollArea,
     QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
@@ -23,7 +21,7 @@ from workbench.shell.model_size import megabytes
 from workbench.shell.session import Session
 from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.theme import SMALL_FACTOR, current_theme
-from workbench.shell.widgets import Button, Card, EmptyState, Figure, FlowLayout, Muted, ParamsForm
+from workbench.shell.widgets import Button, Card, EmptyState, Figure, FlowLayout, Muted, ParamsForm, ScrollColumn
 from workbench.shell.widgets.labels import Elided
 
 
@@ -38,7 +36,9 @@ class Diagram(QWidget):
     def set_boxes(self, boxes: list[tuple[str, str]]) -> None:
         """Pairs of name and note, from left to right."""
         self._boxes = boxes
-        self.setAccessibleName("Diagram: " + ", then ".join(f"{name} {note}".strip() for name, note in boxes))
+        words = ", then ".join(f"{name} ({note})" if note else name for name, note in boxes)
+        self.setAccessibleName(f"Diagram: {words}")
+        self.setToolTip(f"{words}. The numbers are parameters.")
         self.updateGeometry()
         self.update()
 
@@ -55,18 +55,18 @@ class Diagram(QWidget):
         theme = current_theme()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        gap, count = 26.0, len(self._boxes)
+        gap, count = 24.0, len(self._boxes)
         width = min(190.0, (self.width() - 2 - gap * (count - 1)) / count)
         height = self.height() - 4.0
         small = theme.font(SMALL_FACTOR)
         middle = height / 2 + 2
         for i, (name, note) in enumerate(self._boxes):
             box = QRectF(1 + i * (width + gap), 2, width, height)
-            recurrent = 0 < i < count - 1 and i == count - 2
+            recurrent = i == count - 2
             painter.setPen(QPen(theme.color("accent" if recurrent else "border"), 1.5 if recurrent else 1.0))
             painter.setBrush(theme.color("selection" if recurrent and not theme.is_high_contrast else "raised"))
             painter.drawRoundedRect(box, 6, 6)
-            inner = box.adjusted(8, 5, -8, -5)
+            inner = box.adjusted(3, 5, -3, -5)
             painter.setPen(theme.color("text"))
             painter.setFont(self.font())
             top = QRectF(inner.x(), inner.y(), inner.width(), inner.height() / 2)
@@ -175,7 +175,7 @@ class ModelStage(Stage):
             choices.addWidget(choice)
             self.choices[architecture.id] = choice
         choices.addStretch(1)
-        card.body.addWidget(_scroll(holder), 1)
+        card.body.addWidget(ScrollColumn(holder), 1)
         return card
 
     def _build_details(self) -> QWidget:
@@ -209,7 +209,7 @@ class ModelStage(Stage):
         self.equation_card.body.addWidget(self.equations)
         column.addWidget(self.equation_card)
         column.addStretch(1)
-        return _scroll(holder)
+        return ScrollColumn(holder)
 
     def state(self) -> StageState:
         if self.session.config is None:
@@ -306,15 +306,13 @@ class ModelStage(Stage):
             self.figure.setText(f"{int(value['parameters']):,} parameters")
             layers = [(str(one["name"]), f"{int(one['parameters']):,}") for one in value.get("layers", ())]
             self.size_note.setText(f"{megabytes(int(value['bytes']))} in memory · {len(layers)} layers")
-        words = session.dataset.record.replace("_", " ") if session.dataset else "records"
-        title = architecture.title if architecture else "network"
-        note = next((f"{count}" for name, count in layers if "encoder" in name), "reads the sequence")
+        title = architecture.title if architecture else "Network"
         self.diagram.set_boxes(
             [
-                (words, "input"),
-                ("embedding", _sum_of(layers, "embed") or "to numbers"),
-                (title, _sum_of(layers, "encoder") or note),
-                (task.title if task else "head", _sum_of(layers, "head") or "output"),
+                ("Input", session.catalogue.record_type(session.dataset.record).title if session.dataset else ""),
+                ("Embedding", _sum_of(layers, "embed") or "numbers"),
+                (title, _sum_of(layers, "encoder") or "states"),
+                (task.title.partition(" (")[0] if task else "Head", _sum_of(layers, "head") or "output"),
             ]
         )
         self.state_changed.emit()
@@ -322,14 +320,4 @@ class ModelStage(Stage):
 
 def _sum_of(layers: list[tuple[str, str]], word: str) -> str:
     total = sum(int(count.replace(",", "")) for name, count in layers if word in name)
-    return f"{total:,} parameters" if total else ""
-
-
-def _scroll(widget: QWidget) -> QScrollArea:
-    area = QScrollArea()
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setWidgetResizable(True)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(widget)
-    return area
+    return f"{total:,}" if total else ""

@@ -115,12 +115,13 @@ class ErrorCard(Card):
         if isinstance(error, str):
             error = WorkbenchError(error)
         self.error = error
-        what = Text(error.what, semibold=True, role=QPalette.ColorRole.BrightText)
-        self.body.addWidget(what)
-        for text in (f"In {error.where}" if error.where else "", error.why, error.fix):
-            if text:
-                label = Text(text) if text == error.fix else Muted(text)
-                self.body.addWidget(label)
+        self.body.setSpacing(3)
+        what = f"{error.where}: {error.what}" if error.where else error.what
+        self.body.addWidget(Text(what, semibold=True, role=QPalette.ColorRole.BrightText))
+        if error.why:
+            self.body.addWidget(Muted(error.why))
+        if error.fix:
+            self.body.addWidget(Text(error.fix))
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
         if on_fix is not None:

@@ -59,14 +59,11 @@ class FlowLayout(QLayout):
         def place() -> int:
             extra = max(0, rect.width() - used) // len(line) if self._stretch and len(line) > 1 else 0
             widths = [item.sizeHint().width() + extra for item in line]
-            height = max(
-                item.heightForWidth(width) if item.hasHeightForWidth() else item.sizeHint().height()
-                for item, width in zip(line, widths, strict=True)
-            )
+            height = max(_height(item, width) for item, width in zip(line, widths, strict=True))
             x = rect.x()
             for item, width in zip(line, widths, strict=True):
                 if move:
-                    size = QSize(min(width, rect.width()), height if self._stretch else item.sizeHint().height())
+                    size = QSize(min(width, rect.width()), height)
                     item.setGeometry(QRect(QPoint(x, y), size))
                 x += width + spacing
             return height
@@ -81,3 +78,7 @@ class FlowLayout(QLayout):
         if line:
             y += place()
         return y - rect.y()
+
+
+def _height(item: QLayoutItem, width: int) -> int:
+    return item.heightForWidth(width) if item.hasHeightForWidth() else item.sizeHint().height()

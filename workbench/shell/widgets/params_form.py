@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout
 from workbench.api import Params, ParamSpec, describe
 from workbench.shell.widgets.buttons import Button
 from workbench.shell.widgets.fields import Field, make_field
-from workbench.shell.widgets.labels import Elided, Muted
+from workbench.shell.widgets.labels import Muted, Text
 
 
 class ParamsForm(QWidget):
@@ -59,8 +59,8 @@ class ParamsForm(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(6)
-        grid.setColumnStretch(0, 4)
-        grid.setColumnStretch(1, 5)
+        grid.setColumnStretch(0, 1)
+        grid.setColumnStretch(1, 1)
         for row, spec in enumerate(specs):
             field = make_field(spec, owner)
             field.widget.setObjectName(f"field.{spec.name}")
@@ -70,7 +70,8 @@ class ParamsForm(QWidget):
             field.widget.setMinimumHeight(28)
             field.widget.installEventFilter(self)
             field.changed.connect(self._on_changed)
-            label = Elided(spec.title, owner)
+            label = Text(spec.title, owner)
+            label.setMinimumWidth(60)
             label.setBuddy(field.widget)
             grid.addWidget(label, row, 0)
             grid.addWidget(field.widget, row, 1)

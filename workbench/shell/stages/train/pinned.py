@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workbench.api import TokenLabels
 from workbench.api.events import SamplePrediction
 from workbench.shell.plugin_frame import PluginFrame
 from workbench.shell.sdk import PanelContext
 from workbench.shell.session import Session
-from workbench.shell.widgets import Card, FlowText, Muted, Piece
+from workbench.shell.widgets import Card, FlowText, Muted, Piece, ScrollColumn
 
 MAXIMUM_INPUTS = 5
 
@@ -28,11 +27,6 @@ class PinnedCard(Card):
         self._views: list[QWidget] = []
         self._kind = ""
         self._first: SamplePrediction | None = None
-        self._scroll = QScrollArea()
-        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         holder = QWidget()
         self._list = QVBoxLayout(holder)
         self._list.setContentsMargins(0, 0, 4, 0)
@@ -44,7 +38,7 @@ class PinnedCard(Card):
         self._list.addWidget(self._before)
         self._list.addWidget(self._before_text)
         self._list.addStretch(1)
-        self._scroll.setWidget(holder)
+        self._scroll = ScrollColumn(holder)
         self.body.addWidget(self._scroll, 1)
         self.restart()
 

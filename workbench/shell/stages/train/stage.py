@@ -16,7 +16,7 @@ from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.train.data import Curves
 from workbench.shell.stages.train.pinned import PinnedCard
 from workbench.shell.stages.train.tiles import Tiles
-from workbench.shell.widgets import Button, EmptyState, ErrorCard
+from workbench.shell.widgets import EmptyState, ErrorCard
 
 
 class TrainStage(Stage):
@@ -82,7 +82,7 @@ class TrainStage(Stage):
         from workbench.shell.stages.train.plots import LossCard, SmallCard
 
         self.loss = LossCard(self.session, self.curves)
-        self.loss.setMinimumHeight(160)
+        self.loss.setMinimumHeight(150)
         self.small = SmallCard(self.session, self.curves)
         self.split.insertWidget(0, self.loss)
         self.split.setStretchFactor(0, 3)
@@ -159,13 +159,14 @@ class TrainStage(Stage):
         self.state_changed.emit()
 
     def _say(self, error: WorkbenchError, *, resume: bool = False) -> None:
-        while self.messages.count() >= 2:
+        while self.messages.count() >= 1:
             self._remove_message(0)
-        card = ErrorCard(error, fix_text="Resume", on_fix=self.session.resume_run if resume else None)
-        card.body.setSpacing(4)
-        buttons = card.body.itemAt(card.body.count() - 2)
-        assert buttons is not None
-        buttons.layout().insertWidget(2, Button("Dismiss", kind="quiet", on_click=lambda: self._dismiss(card)))
+        card = ErrorCard(
+            error,
+            self.session.resume_run if resume else None,
+            fix_text="Resume",
+            on_dismiss=lambda: self._dismiss(card),
+        )
         self.messages.addWidget(card)
 
     def _dismiss(self, card: ErrorCard) -> None:

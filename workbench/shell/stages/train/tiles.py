@@ -50,7 +50,7 @@ class Tiles(QWidget):
     def refresh(self) -> None:
         view = self.view
         if view.epoch is not None:
-            best = f"best {view.best.validation_loss:.3f} at epoch {view.best.epoch}" if view.best else ""
+            best = f"{view.best.validation_loss:.3f} at best epoch {view.best.epoch}" if view.best else ""
             self.loss.show_values("Validation loss", f"{view.epoch.validation_loss:.3f}", best)
         elif view.step is not None:
             self.loss.show_values("Training loss", f"{view.step.loss:.3f}", "validation follows after an epoch")
