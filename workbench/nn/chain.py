@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workbench.nn.functions import apply
+from workbench.nn.functions import apply, one_thread
 from workbench.nn.masks import reversal_index, sequence_mask
 
 RESCALE = 8
@@ -64,11 +64,17 @@ def chain_sums(
     emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor, *, log_space: bool = False
 ) -> ChainSums:
     """Sums over all paths of ``emissions`` (B, T, K); ``-inf`` in ``transitions``, ``start``, ``end`` forbids."""
-    if not log_space and emissions.device.type == "cpu":
-        sums = _exponential_space(emissions, transitions, start, end, lengths)
-        if sums is not None:
-            return sums
-    return _log_space(emissions, transitions, start, end, lengths)
+    with one_thread(_step_work(emissions)):
+        if not log_space and emissions.device.type == "cpu":
+            sums = _exponential_space(emissions, transitions, start, end, lengths)
+            if sums is not None:
+                return sums
+        return _log_space(emissions, transitions, start, end, lengths)
+
+
+def _step_work(emissions: Tensor) -> int:
+    """Multiplications of one step of the scan over ``emissions`` (B, T, K): both directions."""
+    return 2 * emissions.shape[0] * emissions.shape[2] ** 2
 
 
 def _turned(x: Tensor, index: Tensor) -> Tensor:
@@ -167,20 +173,21 @@ class _NegativeLogLikelihood(torch.autograd.Function):
         tags: Tensor,
         lengths: Tensor,
     ) -> Tensor:
-        sums = chain_sums(emissions, transitions, start, end, lengths)
-        mask = sequence_mask(lengths, tags.shape[1], tags.device)
-        ends = (lengths - 1).to(tags.device)
-        tags = tags.masked_fill(~mask, 0)
-        counted = mask.to(sums.log_z.dtype)
-        gold = (emissions.gather(2, tags.unsqueeze(2)).squeeze(2) * counted).sum(1)
-        cells = tags[:, :-1] * transitions.shape[0] + tags[:, 1:]
-        gold += (transitions.take(cells).clamp_(min=FORBIDDEN) * counted[:, 1:]).sum(1)
-        gold += start.take(tags[:, 0]).clamp_(min=FORBIDDEN)
-        gold += end.take(tags.gather(1, ends.unsqueeze(1)).squeeze(1)).clamp_(min=FORBIDDEN)
-        ctx.save_for_backward(tags, cells, ends, counted)
-        ctx.sums = sums
-        ctx.dtypes = (emissions.dtype, transitions.dtype)
-        return (sums.log_z - gold).to(emissions.dtype)
+        with one_thread(_step_work(emissions)):
+            sums = chain_sums(emissions, transitions, start, end, lengths)
+            mask = sequence_mask(lengths, tags.shape[1], tags.device)
+            ends = (lengths - 1).to(tags.device)
+            tags = tags.masked_fill(~mask, 0)
+            counted = mask.to(sums.log_z.dtype)
+            gold = (emissions.gather(2, tags.unsqueeze(2)).squeeze(2) * counted).sum(1)
+            cells = tags[:, :-1] * transitions.shape[0] + tags[:, 1:]
+            gold += (transitions.take(cells).clamp_(min=FORBIDDEN) * counted[:, 1:]).sum(1)
+            gold += start.take(tags[:, 0]).clamp_(min=FORBIDDEN)
+            gold += end.take(tags.gather(1, ends.unsqueeze(1)).squeeze(1)).clamp_(min=FORBIDDEN)
+            ctx.save_for_backward(tags, cells, ends, counted)
+            ctx.sums = sums
+            ctx.dtypes, ctx.work = (emissions.dtype, transitions.dtype), _step_work(emissions)
+            return (sums.log_z - gold).to(emissions.dtype)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -188,23 +195,24 @@ class _NegativeLogLikelihood(torch.autograd.Function):
         tags, cells, ends, counted = ctx.saved_tensors
         sums: ChainSums = ctx.sums
         emission_dtype, dtype = ctx.dtypes
-        weight = gradients[0].to(counted.dtype)  # (B,)
-        # everywhere: expected by the model minus counted in the gold path
-        surprise = sums.marginals.transpose(0, 1).clone(memory_format=torch.contiguous_format)  # (B, T, K)
-        surprise.scatter_add_(2, tags.unsqueeze(2), -counted.unsqueeze(2)).mul_(weight.view(-1, 1, 1))
-        d_start = surprise[:, 0].sum(0)
-        d_end = surprise[torch.arange(len(ends), device=ends.device), ends].sum(0)
-        d_transitions = sums.pair_counts(weight)
-        gold_pairs = counted[:, 1:] * -weight.unsqueeze(1)
-        d_transitions.view(-1).index_add_(0, cells.view(-1), gold_pairs.view(-1))
-        return (
-            surprise.to(emission_dtype),
-            d_transitions.to(dtype),
-            d_start.to(dtype),
-            d_end.to(dtype),
-            None,
-            None,
-        )
+        with one_thread(ctx.work):
+            weight = gradients[0].to(counted.dtype)  # (B,)
+            # everywhere: expected by the model minus counted in the gold path
+            surprise = sums.marginals.transpose(0, 1).clone(memory_format=torch.contiguous_format)  # (B, T, K)
+            surprise.scatter_add_(2, tags.unsqueeze(2), -counted.unsqueeze(2)).mul_(weight.view(-1, 1, 1))
+            d_start = surprise[:, 0].sum(0)
+            d_end = surprise[torch.arange(len(ends), device=ends.device), ends].sum(0)
+            d_transitions = sums.pair_counts(weight)
+            gold_pairs = counted[:, 1:] * -weight.unsqueeze(1)
+            d_transitions.view(-1).index_add_(0, cells.view(-1), gold_pairs.view(-1))
+            return (
+                surprise.to(emission_dtype),
+                d_transitions.to(dtype),
+                d_start.to(dtype),
+                d_end.to(dtype),
+                None,
+                None,
+            )
 
 
 def negative_log_likelihood(

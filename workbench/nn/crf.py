@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.nn.chain import chain_sums, negative_log_likelihood
+from workbench.nn.functions import one_thread
 from workbench.nn.viterbi import n_best_paths, viterbi
 
 
@@ -75,7 +76,8 @@ class LinearChainCrf(nn.Module):
     @torch.no_grad()
     def decode(self, emissions: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The best path of each sentence (B, T) int64, 0 beyond its end, and its score (B,); both on the CPU."""
-        return viterbi(emissions, *self.scores(), lengths)
+        with one_thread(emissions.shape[0] * self.labels**2):
+            return viterbi(emissions, *self.scores(), lengths)
 
     @torch.no_grad()
     def marginals(self, emissions: Tensor, lengths: Tensor) -> Tensor:
