@@ -29,8 +29,8 @@ class ResultList(QScrollArea):
         self.setAccessibleName("Answers of the model")
         self.viewport().setAutoFillBackground(False)
         self._content = QWidget()
-        self._content.setAutoFillBackground(False)
         self.setWidget(self._content)
+        self._content.setAutoFillBackground(False)  # QScrollArea has just switched it on
         self._layout = QVBoxLayout(self._content)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(12)

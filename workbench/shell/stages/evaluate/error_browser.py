@@ -1,0 +1,144 @@
+"""The records the model got wrong, worst first: gold above predicted, and the way into the editor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QListWidget, QListWidgetItem, QSplitter, QVBoxLayout, QWidget
+
+from workbench.api import TaggedTokens, TokenLabels
+from workbench.shell.stages.model_state import result_from, summary_of
+from workbench.shell.tokens.labelling import LabelColours, span_type, spans_of
+from workbench.shell.tokens.token_flow import TokenFlow
+from workbench.shell.widgets import Button, Muted, Text
+
+if TYPE_CHECKING:
+    from workbench.shell.theme import Theme
+
+
+class ErrorBrowser(QWidget):
+    """``open_requested(record_id)`` asks to edit the shown record."""
+
+    open_requested = Signal(int)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._examples: list[Mapping[str, Any]] = []
+        self._shown: list[Mapping[str, Any]] = []
+        self._kind = TokenLabels.KIND
+        colours = LabelColours()
+        self.list = QListWidget()
+        self.list.setAccessibleName("Records with errors, worst first")
+        self.list.setUniformItemSizes(True)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.currentRowChanged.connect(self._show)
+        self.list.itemActivated.connect(lambda _item: self._open())
+        self.gold = TokenFlow(theme, colours)
+        self.predicted = TokenFlow(theme, colours)
+        self.gold.setAccessibleName("Gold labels")
+        self.predicted.setAccessibleName("Predicted labels")
+        self.plain = Text()
+        self.caption = Muted("")
+        self.open_button = Button("Open in editor", on_click=self._open, tip="Mend this record's labels in Data")
+        detail = QWidget()
+        grid = QGridLayout(detail)
+        grid.setContentsMargins(8, 0, 0, 0)
+        grid.setHorizontalSpacing(8)
+        grid.setColumnStretch(1, 1)
+        top = Qt.AlignmentFlag.AlignTop
+        grid.addWidget(self.caption, 0, 0, 1, 2)
+        grid.addWidget(Muted("Gold", wrap=False), 1, 0, top)
+        grid.addWidget(self.gold, 1, 1, top)
+        grid.addWidget(Muted("Predicted", wrap=False), 2, 0, top)
+        grid.addWidget(self.predicted, 2, 1, top)
+        grid.addWidget(self.plain, 3, 1)
+        grid.addWidget(self.open_button, 4, 1, Qt.AlignmentFlag.AlignLeft)
+        grid.setRowStretch(5, 1)
+        splitter = QSplitter(Qt.Orientation.Horizontal)
+        splitter.setChildrenCollapsible(False)
+        splitter.addWidget(self.list)
+        splitter.addWidget(detail)
+        splitter.setStretchFactor(0, 2)
+        splitter.setStretchFactor(1, 3)
+        splitter.setSizes([260, 500])
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(splitter)
+
+    def show_examples(self, examples: Sequence[Mapping[str, Any]]) -> None:
+        """``examples`` as a report holds them, worst first."""
+        self._examples = [one for one in examples if one.get("errors", 1)]
+        self.filter("", "")
+
+    @property
+    def shown(self) -> list[Mapping[str, Any]]:
+        return self._shown
+
+    def filter(self, gold: str, predicted: str) -> None:
+        """Only records in which ``gold`` was taken for ``predicted`` (both empty: all)."""
+        self._shown = [one for one in self._examples if not gold or _confuses(one, gold, predicted)]
+        self.list.clear()
+        for one in self._shown:
+            tokens = one.get("gold", {}).get("tokens")
+            text = " ".join(tokens) if tokens else str(one.get("gold", ""))
+            errors = int(one.get("errors", 0))
+            item = QListWidgetItem(f"{errors} · {text[:300]}")
+            item.setToolTip(f"{errors} {'error' if errors == 1 else 'errors'}: {text[:600]}")
+            self.list.addItem(item)
+        if self._shown:
+            self.list.setCurrentRow(0)
+        else:
+            self._show(-1)
+
+    def _show(self, row: int) -> None:
+        one = self._shown[row] if 0 <= row < len(self._shown) else None
+        self.open_button.setEnabled(one is not None and one.get("record_id") is not None)
+        if one is None:
+            self.caption.setText("No errors of this kind among the worst records.")
+            for flow in (self.gold, self.predicted):
+                flow.clear()
+            self.plain.setText("")
+            return
+        self.caption.setText(f"{int(one.get('errors', 0))} errors · loss {float(one.get('loss', 0.0)):.2f}")
+        result = result_from(self._kind, one["result"]) if "labels" in one.get("result", {}) else one.get("result")
+        if not isinstance(result, TokenLabels) or "tokens" not in one.get("gold", {}):
+            self.plain.setText(f"{one.get('gold')}\n{summary_of(result)}")
+            return
+        self.plain.setText("")
+        gold = gold_labels(one, result)
+        wrong = frozenset(i for i, (a, b) in enumerate(zip(gold, result.labels, strict=False)) if a != b)
+        if all(label == "O" or label[1:2] == "-" for label in (*gold, *result.labels)):
+            self.gold.set_content(result.tokens, spans_of(gold), changed=wrong, probabilities=False)
+            self.predicted.set_content(result.tokens, result.spans or spans_of(result.labels), changed=wrong)
+        else:
+            self.gold.set_content(result.tokens, under=gold, changed=wrong)
+            self.predicted.set_content(result.tokens, under=result.labels, changed=wrong)
+
+    def _open(self) -> None:
+        row = self.list.currentRow()
+        if 0 <= row < len(self._shown) and self._shown[row].get("record_id") is not None:
+            self.open_requested.emit(int(self._shown[row]["record_id"]))
+
+
+def gold_labels(example: Mapping[str, Any], result: TokenLabels) -> tuple[str, ...]:
+    """The labels of the layer the model was trained on; with one layer, that one."""
+    record = TaggedTokens.from_json(example["gold"])
+    layer = result.layer if result.layer in record.layers else next(iter(record.layers), "")
+    return record.layers.get(layer, ("O",) * len(record.tokens))
+
+
+def _confuses(example: Mapping[str, Any], gold: str, predicted: str) -> bool:
+    result = example.get("result", {})
+    if "labels" not in result or "tokens" not in example.get("gold", {}):
+        return False
+    labels = gold_labels(example, TokenLabels.from_json(result))
+    pairs = zip(labels, result["labels"], strict=False)
+    return any(_same(a, gold) and _same(b, predicted) for a, b in pairs)
+
+
+def _same(label: str, name: str) -> bool:
+    """Whether a tag is of the matrix's row or column ``name``: the type of an entity, or the label itself."""
+    return label == name or (span_type(label) or "O") == name

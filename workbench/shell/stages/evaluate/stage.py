@@ -1,0 +1,412 @@
+"""The Evaluate stage: figures with their protocol, what is taken for what, and the worst records to look at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QProgressBar,
+    QScrollArea,
+    QSplitter,
+    QStackedWidget,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench.api import SPLITS, Cancelled, Event, Report, WorkbenchError
+from workbench.api.events import RunFinished
+from workbench.shell.stages.base import Stage, StageState
+from workbench.shell.stages.evaluate.confusion import ConfusionMatrix
+from workbench.shell.stages.evaluate.error_browser import ErrorBrowser
+from workbench.shell.stages.evaluate.report_text import write_report
+from workbench.shell.stages.evaluate.tables import TypeTableModel, figure
+from workbench.shell.stages.model_state import is_live, model_title
+from workbench.shell.widgets import Button, Card, EmptyState, ErrorCard, Figure, FlowLayout, Muted, Text
+
+if TYPE_CHECKING:
+    from workbench.shell.session import Session
+
+_METRICS = {"entity_f1": "Entity F1", "token_accuracy": "Token accuracy", "accuracy": "Token accuracy"}
+_SHARE_UNITS = "%"
+
+
+class EvaluateStage(Stage):
+    """Validation is the default. The test split is asked for once: figures chosen on it are no longer honest."""
+
+    id: ClassVar[str] = "evaluate"
+    title: ClassVar[str] = "Evaluate"
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(session, parent)
+        self.ask_export_path: Callable[[QWidget, str], str] = _ask_export_path
+        self.report: Report | None = None
+        self._problem: WorkbenchError | None = None
+        self._handle: Any = None
+        self._test_allowed: set[str] = set()
+
+        self.split = QComboBox()
+        self.split.setAccessibleName("Split to evaluate")
+        self.split.setMinimumHeight(28)
+        for name in ("validation", "test", "train"):
+            self.split.addItem(name.capitalize(), name)
+        self.split.currentIndexChanged.connect(lambda _index: self._show_stored())
+        self.start_button = Button("Evaluate", kind="primary", on_click=self.evaluate)
+        self.cancel_button = Button("Cancel", on_click=self.cancel)
+        self.export_button = Button("Export…", on_click=self.export, tip="Write this report: Markdown, CSV or JSON")
+        self.status = Muted("")
+        self.bar = QProgressBar()
+        self.bar.setAccessibleName("Progress of the evaluation")
+        self.bar.setTextVisible(False)
+        self.bar.setMaximumHeight(8)
+        self.head = Card("Evaluate")
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        for widget in (self.split, self.start_button, self.cancel_button, self.export_button):
+            row.addWidget(widget)
+        row.addWidget(self.status, 1)
+        self.head.body.addLayout(row)
+        self.head.body.addWidget(self.bar)
+        self._problem_box = QVBoxLayout()
+        self.head.body.addLayout(self._problem_box)
+        self.confirm = self._confirm_card()
+
+        self.figures = QWidget()
+        self._figures = FlowLayout(self.figures, spacing=8, stretch=True)
+        self.table_model = TypeTableModel(self)
+        self.table = self._make_table()
+        self.types_card = Card("By type")
+        self.types_card.body.addWidget(self.table)
+        self.matrix = ConfusionMatrix(session.theme)
+        self.matrix_card = Card("Confusion", subtitle="click a cell to filter")
+        self.matrix_card.body.addWidget(_scrolling(self.matrix))
+        self.errors = ErrorBrowser(session.theme)
+        self.errors_card = Card("Errors", subtitle="worst first")
+        self.clear_button = Button("Show all", kind="quiet", on_click=lambda: self.matrix.choose(None))
+        self.clear_button.hide()
+        self.errors_card.header.addWidget(self.clear_button)
+        self.errors_card.body.addWidget(self.errors)
+        self.matrix.cell_chosen.connect(self._filter)
+        self.errors.open_requested.connect(self._open_record)
+        middle = QSplitter(Qt.Orientation.Horizontal)
+        middle.addWidget(self.types_card)
+        middle.addWidget(self.matrix_card)
+        middle.setStretchFactor(0, 3)
+        middle.setStretchFactor(1, 2)
+        columns = QSplitter(Qt.Orientation.Vertical)
+        columns.addWidget(middle)
+        columns.addWidget(self.errors_card)
+        for splitter in (middle, columns):
+            splitter.setChildrenCollapsible(False)
+            splitter.setHandleWidth(8)
+        results = QWidget()
+        column = QVBoxLayout(results)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.figures)
+        column.addWidget(columns, 1)
+        self._results = results
+        self.empty = EmptyState(
+            "No trained model yet",
+            "Evaluation compares a finished model's answers with the labels of records it did not learn from.",
+            "Go to Train",
+            lambda: session.stage_requested.emit("train"),
+        )
+        self.not_yet = EmptyState(
+            "Not evaluated on this split yet",
+            "Evaluating answers every record of the split once and counts what was right.",
+        )
+        self.pages = QStackedWidget()
+        for page in (self.empty, self.not_yet, results):
+            self.pages.addWidget(page)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(8)
+        layout.addWidget(self.head)
+        layout.addWidget(self.confirm)
+        layout.addWidget(self.pages, 1)
+        self._busy(False)
+        session.run_changed.connect(self._run_changed)
+        session.training_changed.connect(self.refresh)
+        session.events_arrived.connect(self._events)
+        self.refresh()
+
+    def _confirm_card(self) -> Card:
+        card = Card("Use the test split?")
+        card.body.addWidget(
+            Text(
+                "The test split answers one question, once: how good is the final model. Choose between models on "
+                "validation; a figure that was looked at while choosing is too good to be true."
+            )
+        )
+        row = QHBoxLayout()
+        self.confirm_button = Button("Evaluate on test", kind="primary", on_click=self._confirmed)
+        row.addWidget(self.confirm_button)
+        row.addWidget(Button("Not yet", on_click=card.hide))
+        row.addStretch(1)
+        card.body.addLayout(row)
+        card.hide()
+        return card
+
+    def _make_table(self) -> QTableView:
+        table = QTableView()
+        table.setModel(self.table_model)
+        table.setAccessibleName("Figures by type")
+        table.setSortingEnabled(True)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setShowGrid(False)
+        table.setFrameShape(QFrame.Shape.NoFrame)
+        table.setTabKeyNavigation(False)
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(max(26, table.fontMetrics().height() + 10))
+        table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
+        return table
+
+    # -- what the window asks -----------------------------------------------------------------------------------
+
+    def state(self) -> StageState:
+        if self._problem is not None:
+            return "problem"
+        if self._handle is not None:
+            return "running"
+        return "ready" if self._can_evaluate() else "empty"
+
+    def _can_evaluate(self) -> bool:
+        run = self.session.run
+        return run is not None and (run.path / "model").is_dir()
+
+    def activated(self) -> None:
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Follow the selected run and what was measured of it."""
+        can = self._can_evaluate()
+        self.head.setVisible(can)
+        if not can:
+            self.confirm.hide()
+            learning = is_live(self.session)
+            self.empty.title.setText("The model is still learning" if learning else "No trained model yet")
+            self.pages.setCurrentWidget(self.empty)
+        else:
+            self.head.set_title("Evaluate", model_title(self.session))
+            self._show_stored()
+        self.state_changed.emit()
+
+    def _run_changed(self) -> None:
+        self.cancel()
+        self.report = None
+        self._show_problem(None)
+        self.refresh()
+
+    def _events(self, events: list[Event]) -> None:
+        if any(isinstance(event, RunFinished) for event in events):
+            self.refresh()
+
+    # -- evaluating ---------------------------------------------------------------------------------------------
+
+    def _stored_path(self, split: str) -> Path | None:
+        run = self.session.run
+        return run.path / "evaluations" / f"{split}.json" if run is not None else None
+
+    def _show_stored(self) -> None:
+        """Show what was measured before for the chosen split, if anything."""
+        self.confirm.hide()
+        if not self._can_evaluate() or self._handle is not None:
+            return
+        path = self._stored_path(self.split.currentData())
+        if path is None or not path.is_file():
+            self.report = None
+            self.export_button.setEnabled(False)
+            self.pages.setCurrentWidget(self.not_yet)
+            self.status.setText("")
+            return
+        try:
+            self.show_report(Report.from_json(json.loads(path.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self._show_problem(
+                WorkbenchError(
+                    "The stored evaluation cannot be read.", why=str(error), fix="Evaluate again.", file=path
+                )
+            )
+
+    def evaluate(self) -> None:
+        """Measure the chosen split; the test split asks first, once for each run."""
+        run = self.session.run
+        split = str(self.split.currentData())
+        if run is None or self._handle is not None or not self._can_evaluate():
+            return
+        stored = self._stored_path(split)
+        asked = run.id in self._test_allowed or (stored is not None and stored.is_file())
+        if split == "test" and not asked:
+            self.confirm.show()
+            self.confirm_button.setFocus()
+            return
+        self._show_problem(None)
+        self._busy(True)
+        project = self.session.project
+        self._handle = self.session.submit(
+            {
+                "job": "evaluate",
+                "run": str(run.path),
+                "project": str(project.path) if project is not None else "",
+                "split": self._split_of_run(split),
+            },
+            self._done,
+            self._failed,
+            self._progress,
+        )
+        self.state_changed.emit()
+
+    def _split_of_run(self, role: str) -> str:
+        """The dataset's split that plays ``role`` in this run (a run may name its splits otherwise)."""
+        data = getattr(self.session.run.config, "data", None) if self.session.run is not None else None
+        return str(getattr(data, role, role)) if role in SPLITS else role
+
+    def _confirmed(self) -> None:
+        if self.session.run is not None:
+            self._test_allowed.add(self.session.run.id)
+        self.confirm.hide()
+        self.evaluate()
+
+    def cancel(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+            self._busy(False)
+            self.status.setText("Cancelled.")
+            self.state_changed.emit()
+
+    def _busy(self, busy: bool) -> None:
+        self.bar.setVisible(busy)
+        self.bar.setRange(0, 0)
+        self.cancel_button.setVisible(busy)
+        self.start_button.setVisible(not busy)
+        self.split.setEnabled(not busy)
+        if busy:
+            self.status.setText("Reading the model…")
+
+    def _progress(self, message: Mapping[str, Any]) -> None:
+        done, total = int(message.get("done", 0)), int(message.get("total", 0))
+        if total > 0:
+            self.bar.setRange(0, total if total < 2**31 else 1000)
+            self.bar.setValue(done if total < 2**31 else 1000 * done // total)
+            self.status.setText(f"{done:,} of {total:,} records")
+
+    def _done(self, value: Mapping[str, Any]) -> None:
+        self._handle = None
+        self._busy(False)
+        self.show_report(Report.from_json(value))
+        self.state_changed.emit()
+
+    def _failed(self, error: WorkbenchError) -> None:
+        self._handle = None
+        self._busy(False)
+        self.status.setText("")
+        if not isinstance(error, Cancelled):
+            self._show_problem(error)
+        self.state_changed.emit()
+
+    def _show_problem(self, error: WorkbenchError | None) -> None:
+        self._problem = error
+        _empty(self._problem_box)
+        if error is not None:
+            self._problem_box.addWidget(ErrorCard(error, on_fix=self.evaluate, fix_text="Try again"))
+        self.state_changed.emit()
+
+    # -- the report ---------------------------------------------------------------------------------------------
+
+    def show_report(self, report: Report) -> None:
+        """Fill the page with ``report``."""
+        self.report = report
+        self.pages.setCurrentWidget(self._results)
+        self.export_button.setEnabled(True)
+        self.status.setText(f"{report.split}: {report.n_records:,} records, {report.n_tokens:,} tokens")
+        protocol = "; ".join(f"{name}: {value}" for name, value in (report.protocol or {}).items())
+        self.status.setToolTip(protocol)
+        _empty(self._figures)
+        for name, value in list(report.metrics.items())[:5]:
+            card = Card()
+            share = isinstance(value, float) and 0.0 <= value <= 1.0
+            card.body.addWidget(Muted(_METRICS.get(name, name.replace("_", " ").capitalize()), wrap=False))
+            card.body.addWidget(Figure(f"{figure(value)} {_SHARE_UNITS}" if share else figure(value)))
+            self._figures.addWidget(card)
+        self.table_model.show_rows(report.table)
+        self.matrix.show_counts(report.confusion_labels, report.confusion)
+        self.matrix_card.setVisible(bool(report.confusion))
+        self.errors_card.set_title("Errors", f"the {len(report.examples):,} worst records, worst first")
+        self.errors.show_examples(report.examples)
+        self.clear_button.hide()
+
+    def _filter(self, gold: str, predicted: str) -> None:
+        self.errors.filter(gold, predicted)
+        self.clear_button.setVisible(bool(gold))
+        words = f"{gold} taken for {predicted}" if gold != predicted else f"with a right {gold}"
+        count = len(self.errors.shown)
+        subtitle = f"{words}: {count:,} of the worst records" if gold else f"the {count:,} worst records, worst first"
+        self.errors_card.set_title("Errors", subtitle)
+
+    def _open_record(self, record_id: int) -> None:
+        """To the Data stage with that record, in the dataset the run learned from."""
+        session = self.session
+        run = session.run
+        name = getattr(getattr(run.config, "data", None), "dataset", "") if run is not None else ""
+        if name and (session.dataset is None or session.dataset.name != name):
+            try:
+                session.set_dataset(name)
+            except WorkbenchError as error:
+                session.notify(error)
+                return
+        session.stage_requested.emit("data")
+        window = self.window()
+        for stage in window.findChildren(Stage):
+            if stage.id == "data" and hasattr(stage, "open_record") and not stage.open_record(record_id):
+                session.notify("This record is no longer in the dataset.")
+
+    def export(self) -> None:
+        """Write the report to a file."""
+        if self.report is None:
+            return
+        path = self.ask_export_path(self, f"{self.report.split}-report.md")
+        if not path:
+            return
+        try:
+            write_report(self.report, Path(path), model_title(self.session))
+        except WorkbenchError as error:
+            self._show_problem(error)
+            return
+        self.session.notify(f"Written: {path}")
+
+
+def _scrolling(widget: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(widget)
+    area.viewport().setAutoFillBackground(False)
+    widget.setAutoFillBackground(False)
+    return area
+
+
+def _empty(layout: Any) -> None:
+    while (item := layout.takeAt(0)) is not None:
+        widget = item.widget()
+        if widget is not None:
+            widget.hide()
+            widget.deleteLater()
+
+
+def _ask_export_path(parent: QWidget, proposed: str) -> str:
+    kinds = "Markdown (*.md);;Table as CSV (*.csv);;Everything as JSON (*.json)"
+    return QFileDialog.getSaveFileName(parent, "Export the report", proposed, kinds)[0]

@@ -1,0 +1,74 @@
+"""The figures by type as a table that sorts by any column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class TypeTableModel(QAbstractTableModel):
+    """Rows of {"label", "precision", "recall", "f1", "support", …} as a report holds them."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._rows: list[Mapping[str, Any]] = []
+        self._columns: list[str] = []
+
+    def show_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self.beginResetModel()
+        self._rows = list(rows)
+        first = rows[0] if rows else {}
+        self._columns = ["label", *[name for name in first if name != "label"]]
+        self.endResetModel()
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self._columns)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self._columns):
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            name = self._columns[section]
+            return {"f1": "F1", "label": "Type", "support": "In gold"}.get(name, name.replace("_", " ").capitalize())
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if section else Qt.AlignmentFlag.AlignLeft
+            return int(side | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid() or index.row() >= len(self._rows) or index.column() >= len(self._columns):
+            return None
+        value = self._rows[index.row()].get(self._columns[index.column()])
+        if role == Qt.ItemDataRole.DisplayRole:
+            return figure(value)
+        if role == Qt.ItemDataRole.TextAlignmentRole and isinstance(value, (int, float)):
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        if not 0 <= column < len(self._columns):
+            return
+        name = self._columns[column]
+        self.layoutAboutToBeChanged.emit()
+        self._rows.sort(key=lambda row: _sort_key(row.get(name)), reverse=order == Qt.SortOrder.DescendingOrder)
+        self.layoutChanged.emit()
+
+
+def _sort_key(value: Any) -> tuple[int, float, str]:
+    if isinstance(value, (int, float)):
+        return 1, float(value), ""
+    return 0, 0.0, str(value)
+
+
+def figure(value: Any) -> str:
+    """Shares as per cent with two digits, counts with separators."""
+    if isinstance(value, float):
+        return f"{100 * value:.2f}" if 0.0 <= value <= 1.0 else f"{value:,.3f}"
+    return f"{value:,}" if isinstance(value, int) else str(value if value is not None else "")

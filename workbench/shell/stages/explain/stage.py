@@ -1,0 +1,204 @@
+"""The Explain stage: trace a sentence through the selected model, and walk through it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
+
+from workbench.api import Architecture, Cancelled, Event, Trace, WorkbenchError
+from workbench.api.events import EpochMetrics, RunFinished
+from workbench.shell.stages.base import Stage, StageState
+from workbench.shell.stages.explain.trace_view import TraceView
+from workbench.shell.stages.model_state import has_model, is_live, model_title
+from workbench.shell.widgets import Button, Card, EmptyState, ErrorCard, Muted
+
+if TYPE_CHECKING:
+    from workbench.shell.session import Session
+
+TYPING_PAUSE_MS = 500
+
+
+class ExplainStage(Stage):
+    """One trace is asked for at a time; while the model learns, a new one comes after each epoch."""
+
+    id: ClassVar[str] = "explain"
+    title: ClassVar[str] = "Explain"
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(session, parent)
+        self._handle: Any = None
+        self._again = False
+        self._problem: WorkbenchError | None = None
+        self._prefilled = ""
+        self.text = QLineEdit()
+        self.text.setAccessibleName("Sentence to trace")
+        self.text.setPlaceholderText("Type a sentence to see what the network does with it")
+        self.text.setMinimumHeight(30)
+        self.text.returnPressed.connect(self.ask)
+        self.text.textEdited.connect(lambda _text: self._pause.start())
+        self.trace_button = Button("Trace", kind="primary", on_click=self.ask, tip="Run the model and look inside")
+        self.status = Muted("", wrap=False)
+        self.head = Card("Explain")
+        self.head.header.addWidget(self.status)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.text, 1)
+        row.addWidget(self.trace_button)
+        self.head.body.addLayout(row)
+        self._problem_box = QVBoxLayout()
+        self.head.body.addLayout(self._problem_box)
+        self.view = TraceView(session.theme)
+        self.empty = EmptyState(
+            "No model to look into",
+            "Here you walk through a sentence step by step and see states, gates and outputs change together. Train "
+            "a model first; it can be looked into while it learns.",
+            "Go to Train",
+            lambda: session.stage_requested.emit("train"),
+        )
+        self.untraced = EmptyState(
+            "Nothing traced yet",
+            "Type a sentence above and press Enter: its hidden states, gates and outputs appear here.",
+        )
+        self.pages = QStackedWidget()
+        for page in (self.empty, self.untraced, self.view):
+            self.pages.addWidget(page)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(8)
+        layout.addWidget(self.head)
+        layout.addWidget(self.pages, 1)
+        self._pause = QTimer(self, singleShot=True, interval=TYPING_PAUSE_MS)
+        self._pause.timeout.connect(self.ask)
+        session.run_changed.connect(self._run_changed)
+        session.training_changed.connect(self.refresh)
+        session.events_arrived.connect(self._events)
+        self.refresh()
+
+    def state(self) -> StageState:
+        if self._problem is not None:
+            return "problem"
+        if not has_model(self.session):
+            return "empty"
+        return "running" if self._handle is not None else "ready"
+
+    def activated(self) -> None:
+        self.refresh()
+        if has_model(self.session) and self.view.trace is None and self.text.text().strip():
+            self.ask()
+
+    def refresh(self) -> None:
+        """Follow the selected run."""
+        ready = has_model(self.session)
+        self.head.setVisible(ready)
+        if not ready:
+            self.pages.setCurrentWidget(self.empty)
+        else:
+            self.head.set_title("Explain", model_title(self.session))
+            self.pages.setCurrentWidget(self.view if self.view.trace is not None else self.untraced)
+            run = self.session.run
+            inputs = getattr(run.config, "inputs", ()) if run is not None else ()
+            if inputs and self.text.text() in ("", self._prefilled):
+                self._prefilled = inputs[0]
+                self.text.setText(inputs[0])
+        self.state_changed.emit()
+
+    def _run_changed(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        self._show_problem(None)
+        self.refresh()
+        if self.isVisible():
+            self.ask()
+
+    def _events(self, events: list[Event]) -> None:
+        if any(isinstance(event, RunFinished) for event in events):
+            self.refresh()
+        if self.isVisible() and any(isinstance(event, EpochMetrics | RunFinished) for event in events):
+            self.ask()
+
+    # -- asking -------------------------------------------------------------------------------------------------
+
+    def ask(self) -> None:
+        """Trace the sentence through the selected model."""
+        self._pause.stop()
+        run, text = self.session.run, self.text.text().strip()
+        if run is None or not text or not has_model(self.session):
+            return
+        if self._handle is not None:
+            self._again = True
+            return
+        self.status.setText("Tracing…")
+        self._handle = self.session.submit(
+            {"job": "trace", "run": str(run.path), "text": text, "gradient": True, "live": is_live(self.session)},
+            self._answered,
+            self._failed,
+        )
+        self.state_changed.emit()
+
+    def _answered(self, value: Mapping[str, Any]) -> None:
+        self._handle = None
+        try:
+            trace = read_trace(value)
+        except WorkbenchError as error:
+            self._failed(error)
+            return
+        self._show_problem(None)
+        self.show_trace(trace)
+        epoch = value.get("epoch")
+        self.status.setText(f"{'learning, ' if is_live(self.session) else ''}epoch {epoch}" if epoch else "")
+        self._ask_again()
+
+    def show_trace(self, trace: Trace) -> None:
+        """Show ``trace``, however it was made."""
+        self.view.show_trace(trace, self._architecture())
+        self.pages.setCurrentWidget(self.view)
+        self.state_changed.emit()
+
+    def _architecture(self) -> Architecture | None:
+        run = self.session.run
+        try:
+            return self.session.catalogue.architecture(run.config.architecture.id) if run is not None else None
+        except WorkbenchError:
+            return None  # its plugin is missing: no equations
+
+    def _failed(self, error: WorkbenchError) -> None:
+        self._handle = None
+        self.status.setText("")
+        if not isinstance(error, Cancelled):
+            self._show_problem(error)
+        self._ask_again()
+
+    def _ask_again(self) -> None:
+        if self._again:
+            self._again = False
+            self.ask()
+
+    def _show_problem(self, error: WorkbenchError | None) -> None:
+        self._problem = error
+        while (item := self._problem_box.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        if error is not None:
+            self._problem_box.addWidget(ErrorCard(error, on_fix=self.ask, fix_text="Try again"))
+        self.state_changed.emit()
+
+
+def read_trace(value: Mapping[str, Any]) -> Trace:
+    """The trace a worker left in a file, which is deleted; :class:`WorkbenchError` when it cannot be read."""
+    path = Path(str(value["arrays"]))
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError) as error:
+        raise WorkbenchError("The trace cannot be read.", why=str(error), fix="Try again.", file=path) from error
+    finally:
+        path.unlink(missing_ok=True)
+    return Trace.from_arrays(value["description"], arrays)
