@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -45,15 +44,16 @@ def test_neither_torch_nor_qt_is_imported(words: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="processor time of children is not told there")
 @pytest.mark.parametrize("words", [["--help"], ["plugins"]], ids=" ".join)
 def test_it_answers_within_a_second(words: list[str]) -> None:
+    """Processor time, so that other programs on the machine do not count; best of three."""
     seconds = []
-    for _ in range(5):
-        began = time.perf_counter()
+    for _ in range(3):
+        before = os.times()
         assert program(*words).returncode == 0
-        seconds.append(time.perf_counter() - began)
-        if seconds[-1] <= 1.0:
-            break
+        after = os.times()
+        seconds.append(after.children_user + after.children_system - before.children_user - before.children_system)
     assert min(seconds) <= 1.0
 
 

@@ -29,8 +29,9 @@ class CliContext:
         """The plugins, loaded the first time."""
         if self._plugins is None:
             from workbench.host import load_plugins
+            from workbench.project.settings import Settings
 
-            self._plugins = load_plugins(safe_mode=self.safe_mode)
+            self._plugins = load_plugins(safe_mode=self.safe_mode, disabled=Settings.load().disabled_plugins)
         return self._plugins
 
     def console(self, *, stderr: bool = False) -> Console:

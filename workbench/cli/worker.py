@@ -26,10 +26,10 @@ def main() -> None:
     from workbench.engine.server import claim_stdio, serve
 
     stdin, stdout = claim_stdio()
+    from workbench.cli.context import CliContext
     from workbench.engine.jobs import make_handlers
-    from workbench.host import load_plugins
 
-    plugins = load_plugins(safe_mode="--safe-mode" in sys.argv[1:])
+    plugins = CliContext(safe_mode="--safe-mode" in sys.argv[1:]).plugins()
     serve(stdin, stdout, make_handlers(plugins.catalogue, store_opener(plugins)))
 
 
