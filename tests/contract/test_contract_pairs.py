@@ -77,6 +77,11 @@ def test_it_learns_is_kept_and_comes_back(task: Task, architecture: Architecture
     report = predictor.evaluate(records_for(task)["test"])
     assert set(task.metrics) & set(report.metrics), "the report shows the metric that chose the best checkpoint"
     json.dumps(report.to_json())
+    for exporter in loaded().catalogue.exporters():
+        if exporter.of == "model":
+            written = tmp_path / f"model{exporter.suffix}"
+            exporter.factory.resolve()(run.model_folder, written)
+            assert written.stat().st_size > 0
 
 
 def _check_predictions(predictor: Predictor, task: Task) -> None:
