@@ -39,7 +39,7 @@ def measure_startup(runs: int = 5) -> dict[str, Any]:
 
 
 def measure_lateness(seconds: float = 10.0) -> dict[str, Any]:
-    """Lateness of a 10 ms timer in the window (ms, p50, p99, worst) while a worker trains a sample and its plot is live.
+    """Lateness (ms: p50, p99, worst) of a 10 ms timer in the window while a worker trains and its plot is live.
 
     Also how long one click on the sample's card takes to the first loss point, the worker being warm.
     """
@@ -51,7 +51,7 @@ def _child(what: str, folder: str, *arguments: str) -> dict[str, Any]:
     environment = {
         **os.environ,
         "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen"),
-        **{name: folder for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")},
+        **dict.fromkeys(("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"), folder),
     }
     done = subprocess.run(
         [sys.executable, "-m", "workbench.shell.bench", what, *arguments],

@@ -12,7 +12,6 @@ from PySide6.QtCore import QObject, Signal
 from workbench.api import Architecture, Catalogue, Event, RecordType, Task, WorkbenchError, compatibility
 from workbench.shell.background import BackgroundTask, BusyState, Work
 from workbench.shell.jobs import JobHandle, OnError, OnProgress, OnResult, Workers
-from workbench.shell.live_run import LiveRun
 from workbench.shell.model_size import ModelSize
 from workbench.shell.run_view import RunView
 from workbench.shell.theme import Theme
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from workbench.project import Project, Settings
     from workbench.runs.config import RunConfig
     from workbench.runs.folder import RunFolder
+    from workbench.shell.live_run import LiveRun
 
 logger = logging.getLogger(__name__)
 
@@ -340,6 +340,8 @@ class Session(QObject):
         self._drop_live()
         self.run, self.events = run, []
         self.run_changed.emit()
+        from workbench.shell.live_run import LiveRun
+
         live = LiveRun(run, self)
         self._attach(live)
         try:
@@ -382,6 +384,8 @@ class Session(QObject):
             self._attach(live)
             self._on_events(list(live.events))
             return
+        from workbench.shell.live_run import LiveRun
+
         live = LiveRun(run, self)
         self._attach(live)
         live.follow()
@@ -410,10 +414,11 @@ class Session(QObject):
 
     def _on_live_changed(self) -> None:
         live = self.sender()
-        if isinstance(live, LiveRun) and not live.alive and live is self._training:
+        if live is not None and live is self._training and not self._training.alive:
             self._training = None
-            if live.error is not None:
-                self.notice.emit(live.error)
+            error = getattr(live, "error", None)
+            if error is not None:
+                self.notice.emit(error)
         self.runs_changed.emit()
         self.training_changed.emit()
 

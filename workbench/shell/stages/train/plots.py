@@ -53,7 +53,7 @@ class LossCard(Card):
         button.toggled.connect(call)
         return button
 
-    def window(self) -> int:
+    def smoothing_window(self) -> int:
         """Points the moving average spans: up to a tenth of the curve."""
         share = (self.smoothing.value() / 100) ** 2
         return max(1, int(self.curves.steps["loss"].size * 0.10 * share) + int(20 * share))
@@ -66,7 +66,7 @@ class LossCard(Card):
             canvas.fit()
             return
         canvas.set_line("raw", *decimate(loss.x, loss.y, width), series=0, faded=True)
-        canvas.set_line("train", *loss.smoothed(self.window(), width), series=0, label="train")
+        canvas.set_line("train", *loss.smoothed(self.smoothing_window(), width), series=0, label="train")
         validation = curves.validation
         if validation.size:
             canvas.set_line(

@@ -35,10 +35,10 @@ class Tiles(QWidget):
         super().__init__(parent)
         self.view = view
         layout = FlowLayout(self, spacing=8, stretch=True)
-        self.loss, self.metric, self.speed, self.left = (
+        self.loss_tile, self.metric_tile, self.speed_tile, self.left_tile = (
             Tile(title) for title in ("Validation loss", "Metric", "Tokens a second", "Time left")
         )
-        for tile in (self.loss, self.metric, self.speed, self.left):
+        for tile in (self.loss_tile, self.metric_tile, self.speed_tile, self.left_tile):
             tile.setMinimumWidth(150)
             layout.addWidget(tile)
         policy = self.sizePolicy()
@@ -51,19 +51,19 @@ class Tiles(QWidget):
         view = self.view
         if view.epoch is not None:
             best = f"{view.best.validation_loss:.3f} at best epoch {view.best.epoch}" if view.best else ""
-            self.loss.show_values("Validation loss", f"{view.epoch.validation_loss:.3f}", best)
+            self.loss_tile.show_values("Validation loss", f"{view.epoch.validation_loss:.3f}", best)
         elif view.step is not None:
-            self.loss.show_values("Training loss", f"{view.step.loss:.3f}", "validation follows after an epoch")
+            self.loss_tile.show_values("Training loss", f"{view.step.loss:.3f}", "validation follows after an epoch")
         else:
-            self.loss.show_values("Validation loss", "–", view.state_text())
-        self.metric.show_values(*view.main_metric())
+            self.loss_tile.show_values("Validation loss", "–", view.state_text())
+        self.metric_tile.show_values(*view.main_metric())
         speed = f"{view.step.tokens_per_second:,.0f}" if view.step is not None else "–"
-        self.speed.show_values("Tokens a second", speed, view.epoch_text())
+        self.speed_tile.show_values("Tokens a second", speed, view.epoch_text())
         if view.is_live:
             eta = view.eta_text() or "–"
-            self.left.show_values("Time left", "paused" if view.paused else eta, view.patience_text() or "")
+            self.left_tile.show_values("Time left", "paused" if view.paused else eta, view.patience_text() or "")
         elif view.finished is not None:
             took = duration(view.finished.seconds)
-            self.left.show_values("Time", took, view.state_text())
+            self.left_tile.show_values("Time", took, view.state_text())
         else:
-            self.left.show_values("Time left", "–", view.state_text())
+            self.left_tile.show_values("Time left", "–", view.state_text())
