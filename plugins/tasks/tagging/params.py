@@ -99,12 +99,12 @@ class TaggingParams(Params):
         typical="1 to 3",
     )
     unknown_replacement: float = option(
-        0.5,
+        1.0,
         ge=0,
         le=1000,
         what="A word seen n times is shown as unknown with chance a / (a + n) in training: so it is learned too.",
         when="Raise it when new names are tagged badly.",
-        typical="0.25 to 1, where a word seen once is hidden half of the time",
+        typical="0.25 to 1; at 1 a word seen once is hidden half of the time",
     )
     word_dropout: float = option(
         0.05,

@@ -57,9 +57,9 @@ def main() -> None:
 
 
 def _build(job: dict[str, Any]) -> tuple[Any, list[Any]]:
-    from flair.data import Corpus, Dictionary, Sentence
+    from flair.data import Corpus, Sentence
     from flair.datasets import FlairDatapointDataset
-    from flair.embeddings import CharacterEmbeddings, OneHotEmbeddings, StackedEmbeddings
+    from flair.embeddings import OneHotEmbeddings, StackedEmbeddings
     from flair.models import SequenceTagger
 
     sentences = []
@@ -71,14 +71,11 @@ def _build(job: dict[str, Any]) -> tuple[Any, list[Any]]:
     corpus = Corpus(train=FlairDatapointDataset(sentences), dev=None, test=None, sample_missing_splits=False)
     labels = corpus.make_label_dictionary(label_type="ner", add_unk=False)
     words = OneHotEmbeddings.from_corpus(corpus, field="text", embedding_length=job["word_size"], min_freq=1)
-    alphabet = Dictionary()  # of the sentences: flair's own list would be fetched from the network
-    for character in sorted({character for tokens in job["tokens"] for token in tokens for character in token}):
-        alphabet.add_item(character)
-    characters = CharacterEmbeddings(
-        alphabet, char_embedding_dim=job["character_size"], hidden_size_char=job["character_features"] // 2
-    )
+    parts: list[Any] = [words]
+    if job["character_features"]:
+        parts.append(_characters(job))
     tagger = SequenceTagger(
-        embeddings=StackedEmbeddings([words, characters]),
+        embeddings=StackedEmbeddings(parts),
         tag_dictionary=labels,
         tag_type="ner",
         tag_format="BIOES",
@@ -91,6 +88,18 @@ def _build(job: dict[str, Any]) -> tuple[Any, list[Any]]:
         locked_dropout=0.4,
     )
     return tagger, sentences
+
+
+def _characters(job: dict[str, Any]) -> Any:
+    from flair.data import Dictionary
+    from flair.embeddings import CharacterEmbeddings
+
+    alphabet = Dictionary()  # of the sentences: flair's own list would be fetched from the network
+    for character in sorted({character for tokens in job["tokens"] for token in tokens for character in token}):
+        alphabet.add_item(character)
+    return CharacterEmbeddings(
+        alphabet, char_embedding_dim=job["character_size"], hidden_size_char=job["character_features"] // 2
+    )
 
 
 def _forget(batch: list[Any]) -> None:
