@@ -23,6 +23,10 @@ SPEED: Mapping[str, tuple[str, str]] = {
     "loop": ("workbench.cli.benchmarks.tagger_speed:loop", "the training loop over the bare torch calls"),
     "store": ("workbench.cli.benchmarks.speed:store", "the dataset store with 100,000 sentences"),
     "startup": ("workbench.cli.benchmarks.speed:startup", "from the command to the first paint of the window"),
+    "kills": (
+        "workbench.cli.benchmarks.speed:kills",
+        "20 kills of worker and shell: what is lost, and is resume exact",
+    ),
     "lateness": ("workbench.cli.benchmarks.speed:lateness", "a 10 ms timer in the window while training"),
 }
 """Name → (function, what is measured)."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.api import WorkbenchError
-from workbench.cli.benchmarks.common import machine, table
+from workbench.cli.benchmarks.common import default_catalogue, machine, table
 
 
 def crf(**options: Any) -> dict[str, Any]:
@@ -23,7 +23,8 @@ def recurrent(**options: Any) -> dict[str, Any]:
 
 
 def store(**options: Any) -> dict[str, Any]:
-    return _rows("store", _measured("workbench.data.bench", "measure_store", options))
+    importer = default_catalogue().importer("conll")
+    return _rows("store", _measured("workbench.data.bench", "measure_store", {"importer": importer, **options}))
 
 
 def startup(**options: Any) -> dict[str, Any]:
@@ -33,6 +34,10 @@ def startup(**options: Any) -> dict[str, Any]:
 
 def lateness(**options: Any) -> dict[str, Any]:
     return _rows("lateness", _in_own_process("measure_lateness", options))
+
+
+def kills(**options: Any) -> dict[str, Any]:
+    return _rows("kills", _measured("workbench.cli.kills", "measure", options))
 
 
 def _measured(module: str, function: str, options: Mapping[str, Any]) -> dict[str, Any]:

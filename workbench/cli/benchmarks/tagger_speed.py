@@ -105,7 +105,7 @@ def _case(
     mine: list[dict[str, float]] = []
     theirs: list[dict[str, float]] = []
     peer_facts: dict[str, Any] = {}
-    job = {**SIZES, "character_features": character_features, "threads": threads, "seed": seed}
+    job: dict[str, Any] = {**SIZES, "character_features": character_features, "threads": threads, "seed": seed}
     job |= {"learning_rate": 0.003, "batch_sentences": batch_sentences}
     with ExitStack() as stack:
         trainer = stack.enter_context(
