@@ -138,7 +138,7 @@ def from_iob2(tags: Sequence[str], scheme: Scheme) -> tuple[str, ...]:
 
 def is_legal_sequence(tags: Sequence[str], scheme: Scheme = Scheme.IOB2) -> bool:
     """Whether ``tags`` keep to ``scheme`` throughout (fast; :func:`illegal_positions` says where they do not)."""
-    if scheme in (Scheme.PLAIN, Scheme.IO) or not tags:
+    if scheme is Scheme.PLAIN or scheme is Scheme.IO or tags.count(OUTSIDE) == len(tags):
         return True
     check = _legality(scheme)
     return all(map(check, (None, *tags), tags)) and is_legal(tags[-1], None, scheme)

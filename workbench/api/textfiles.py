@@ -26,13 +26,13 @@ class TextFile:
     """A text file to be read once, line by line with line ends as they are (``\\n``, ``\\r\\n`` or ``\\r``).
 
     ``bom`` says whether it began with a byte-order mark (which lines do not contain), ``newline`` is its first line
-    end. ``lines`` counts the lines read. Raises :class:`WorkbenchError` for a file that is missing, empty or binary,
+    end. Raises :class:`WorkbenchError` for a file that is missing, empty or binary,
     and, with line and byte, for one that is not in ``encoding``.
     """
 
     def __init__(self, path: Path, encoding: str = "utf-8") -> None:
         self.path = Path(path)
-        self.lines = 0
+        self._begun = False
         try:
             self.size = self.path.stat().st_size
             with self.path.open("rb") as handle:
@@ -50,13 +50,12 @@ class TextFile:
             with self.path.open("rb", buffering=_BUFFER_BYTES) as raw:
                 self._raw = raw
                 text = io.TextIOWrapper(raw, encoding=self.encoding, errors="strict", newline="")
-                first = True
-                for line in text:
-                    self.lines += 1
-                    if first:
-                        first = False
-                        line = line.removeprefix(BYTE_ORDER_MARK) if self.bom else line
-                    yield line
+                first = next(text, "")
+                self._begun = True
+                first = first.removeprefix(BYTE_ORDER_MARK) if self.bom else first
+                if first:
+                    yield first
+                yield from text
         except UnicodeDecodeError as error:
             raise self._misencoded() from error
         except OSError as error:
@@ -67,7 +66,7 @@ class TextFile:
     def position(self) -> tuple[int, int]:
         """Bytes read (in steps of a buffer) and bytes in all."""
         if self._raw is None or self._raw.closed:
-            return (self.size if self.lines else 0), self.size
+            return (self.size if self._begun else 0), self.size
         return min(self._raw.tell(), self.size), self.size
 
     def _misencoded(self) -> WorkbenchError:

@@ -85,7 +85,7 @@ class ConllStream:
         after: list[str] = []
         document, documents, first_line = "", 0, 1
         for number, line in enumerate(self._file, start=1):
-            if not line.strip():
+            if line.isspace():
                 (after if rows else before).append(line)
                 continue
             if after:
@@ -99,7 +99,7 @@ class ConllStream:
                         document = line.partition("=")[2].strip() or f"document {documents}"
                     continue
                 first_line = number
-            if line.startswith(DOCUMENT_START):
+            if line[0] == "-" and line.startswith(DOCUMENT_START):
                 if rows:
                     yield from self._finish(before, rows, after, first_line, document)
                     before, rows = [], []
@@ -123,27 +123,10 @@ class ConllStream:
         self, before: list[str], rows: list[str], after: list[str], line: int, document: str
     ) -> Iterator[ImportedRecord]:
         """The sentence of ``rows``; none, but a finding, when it is bad and bad ones are to be skipped."""
-        separator, width = self._separator, len(self._names)
-        if separator == "\t":
-            cells = [row.rstrip("\r\n").split("\t") for row in rows]
-        elif separator:
-            cells = [row.rstrip().split(" ") for row in rows]
-        else:
-            cells = [split_cells(row.rstrip("\r\n"), "") for row in rows]
-        if any(len(row) != width for row in cells):
-            bad = next(i for i, row in enumerate(cells) if len(row) != width)
-            error = WorkbenchError(
-                f"This line has {len(cells[bad])} columns where {width} were expected.",
-                why=f"The columns are {' '.join(self._names)}; the line is {rows[bad].strip()[:80]!r}.",
-                fix="Mend the line, name the columns in the options, or skip bad sentences.",
-                file=self.path,
-                line=line + bad,
-            )
-            if not self.options.skip_bad:
-                raise error
-            self._report("columns", "warning", f"Skipped: {error.what}", line + bad)
+        text = "".join(rows)
+        columns = self._quick_columns(text, len(rows)) or self._columns(rows, line)
+        if columns is None:
             return
-        columns = list(zip(*cells, strict=True))
         layers: dict[str, tuple[str, ...]] = {}
         for (column, name), scheme in zip(self._layers, self._schemes, strict=True):
             tags = columns[column]
@@ -154,8 +137,47 @@ class ConllStream:
                     tags = to_iob2(tags, scheme)
             layers[name] = tags
         yield ImportedRecord(
-            TaggedTokens(columns[self._token], layers), line, document, "".join(before) + "".join(rows) + "".join(after)
+            TaggedTokens(columns[self._token], layers), line, document, "".join(before) + text + "".join(after)
         )
+
+    def _quick_columns(self, text: str, rows: int) -> list[tuple[str, ...]] | None:
+        """The columns of a sentence of well-formed lines, cut in one go; None when each line must be looked at."""
+        separator, newline, width = self._separator, self._file.newline, len(self._names)
+        if not separator or text.count(separator) != rows * (width - 1):
+            return None
+        lines = text.removesuffix(newline).split(newline)
+        if len(lines) != rows or {line.count(separator) for line in lines} != {width - 1}:
+            return None
+        if newline == "\n" and "\r" in text:
+            return None
+        if separator == " " and (f" {newline}" in text or text[-1] == " " or "\t" in text):
+            return None
+        cells = separator.join(lines).split(separator)
+        return [tuple(cells[column::width]) for column in range(width)]
+
+    def _columns(self, rows: list[str], line: int) -> list[tuple[str, ...]] | None:
+        """The columns of a sentence, line by line; None when a bad one was skipped."""
+        separator, width = self._separator, len(self._names)
+        if separator == "\t":
+            cells = [row.rstrip("\r\n").split("\t") for row in rows]
+        elif separator:
+            cells = [row.rstrip().split(" ") for row in rows]
+        else:
+            cells = [split_cells(row.rstrip("\r\n"), "") for row in rows]
+        bad = next((i for i, row in enumerate(cells) if len(row) != width), None)
+        if bad is None:
+            return list(zip(*cells, strict=True))
+        error = WorkbenchError(
+            f"This line has {len(cells[bad])} columns where {width} were expected.",
+            why=f"The columns are {' '.join(self._names)}; the line is {rows[bad].strip()[:80]!r}.",
+            fix="Mend the line, name the columns in the options, or skip bad sentences.",
+            file=self.path,
+            line=line + bad,
+        )
+        if not self.options.skip_bad:
+            raise error
+        self._report("columns", "warning", f"Skipped: {error.what}", line + bad)
+        return None
 
     def _report_scheme(self, tags: Sequence[str], name: str, scheme: Scheme, line: int) -> None:
         position = illegal_positions(tags, scheme)[0]
