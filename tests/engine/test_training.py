@@ -184,3 +184,11 @@ def test_data_the_task_refuses_ends_the_run_with_its_words(make_run, catalogue):
     finished = train(make_run(), {"train": [toy.TaggedTokens(("a",))]}, catalogue)
     assert finished.reason == FinishReason.FAILED
     assert finished.error["what"] == "A record has no layer kind."
+
+
+def test_an_f1_that_stays_at_nought_does_not_end_a_run_whose_loss_falls(make_run, records, catalogue, monkeypatch):
+    monkeypatch.setattr(toy.Accuracy, "compute", lambda self: {"toy_accuracy": 0.0})
+    run = make_run(max_epochs=6, patience=2, learning_rate=0.01)
+    finished = train(run, records, catalogue)
+    assert len(events_of(run, EpochMetrics)) == 6
+    assert finished.best_epoch == 6

@@ -85,6 +85,11 @@ def compose(
             why=fits.reason,
             fix="Choose another architecture for this task.",
         )
+    if architecture.fitting != "gradient":
+        raise WorkbenchError(
+            f"{architecture.title} is fitted in closed form, which this version cannot do yet.",
+            fix="Choose an architecture that is trained by gradient steps, or update Recurra.",
+        )
     params = validate(architecture.params, dict(config.architecture.params), where="architecture.params")
     if codec is None:
         if records is None:

@@ -60,8 +60,12 @@ def cuda_memory(index: int) -> tuple[int, int]:
     return int(free), int(total)
 
 
+def cpu_title(threads: int) -> str:
+    return f"CPU · {threads} thread{'s' if threads != 1 else ''}"
+
+
 def _cpu(reason: str, threads: int) -> DeviceInfo:
-    return DeviceInfo("cpu", f"CPU · {threads} thread{'s' if threads != 1 else ''}", reason)
+    return DeviceInfo("cpu", cpu_title(threads), reason)
 
 
 def _cuda(index: int, reason: str) -> DeviceInfo:

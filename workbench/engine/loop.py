@@ -73,6 +73,7 @@ class TrainingState:
     seconds: float = 0.0
     validated_step: int = 0
     best_headline: float = -math.inf
+    best_loss: float = math.inf
     best_epoch: int = 0
     best_metrics: dict[str, float] = field(default_factory=dict)
 
@@ -266,9 +267,11 @@ class Trainer:
                 )
         else:
             result = Validation(math.nan, {}, -train_loss)
-        improved = result.headline > state.best_headline
+        # of equal metrics (an F1 that is still 0) the smaller loss is better: learning has begun, patience must not end
+        rank, best = (result.headline, -result.loss), (state.best_headline, -state.best_loss)
+        improved = rank > best
         if improved:
-            state.best_headline, state.best_epoch = result.headline, state.epoch
+            state.best_headline, state.best_loss, state.best_epoch = result.headline, result.loss, state.epoch
             state.best_metrics = dict(result.metrics)
         state.validated_step = state.step
         self.schedule.validated(improved)

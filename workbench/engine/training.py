@@ -10,7 +10,7 @@ import platform
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from workbench.engine.checkpoint import Checkpoint, CheckpointFolder
 from workbench.engine.compose import Model, compose, make_task
 from workbench.engine.controls import Controls, Ended
 from workbench.engine.data import Prepared, RecordSource, as_source, key_of_codec, prepare
-from workbench.engine.devices import DeviceInfo, bfloat16_offered, choose_device
+from workbench.engine.devices import DeviceInfo, bfloat16_offered, choose_device, cpu_title
 from workbench.engine.errors import explain
 from workbench.engine.evaluate import Metrics
 from workbench.engine.loop import Service, Trainer
@@ -166,6 +166,8 @@ class _Session:
         device = self._device(start)
         model = compose(config, self.catalogue, prepared.codec).to(device.device)
         threads = self._threads(model, prepared, device, start)
+        if device.device.type == "cpu":
+            device = replace(device, title=cpu_title(threads.threads))
         if start is None:
             self._write_start(_Start(prepared.codec.to_json(), threads.threads, device.id, content))
         _seed(config.training.seed)
