@@ -90,8 +90,11 @@ class DatasetEditor(QWidget):
         self.editor_card.header.addWidget(self.previous)
         self.editor_card.header.addWidget(self.following)
         self.hint = Muted(
-            "Drag or Shift+arrows choose words · 1–9 label · 0 clear · F2 edit text · Enter next", factor=0.88
+            "Drag or Shift+arrows choose words · 1–9 label · 0 clear · F2 edit text · Enter next",
+            self.editor_card,
+            factor=0.88,
         )
+        self.hint.hide()
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.addWidget(self.list_card)
         self.splitter.addWidget(self.editor_card)

@@ -116,7 +116,7 @@ class StatisticsView(QScrollArea):
         self._layout = QVBoxLayout(self._content)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(8)
-        self.histogram = LengthHistogram(theme)
+        self.histogram: LengthHistogram | None = None
 
     def show_statistics(self, found: DatasetStatistics, layers: Mapping[str, Mapping[str, object]]) -> None:
         """Rebuild the cards for ``found``."""
