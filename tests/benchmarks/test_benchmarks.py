@@ -89,6 +89,13 @@ def test_an_unknown_benchmark_is_refused_with_those_there_are(kind, name):
     assert next(iter(benchmarks.available(kind))) in caught.value.fix
 
 
+def test_an_unknown_option_is_refused():
+    with pytest.raises(WorkbenchError, match="no option 'wings'"):
+        benchmarks.run("speed", "loop", wings=2)
+    with pytest.raises(WorkbenchError, match="no option 'wings'"):
+        benchmarks.run("speed", "crf", wings=2)
+
+
 def test_an_unknown_variant_is_refused(data):
     with pytest.raises(WorkbenchError, match="no variant"):
         benchmarks.run("quality", "conll2003", data=data, variant="magic")

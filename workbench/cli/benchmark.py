@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -15,6 +16,11 @@ def benchmark(
     kind: Annotated[Literal["quality", "speed"], typer.Argument(help="What to measure.")],
     name: Annotated[str, typer.Argument(help="Which benchmark; empty lists them.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    data: Annotated[Path | None, typer.Option(help="The folder of the public data sets.")] = None,
+    variants: Annotated[bool, typer.Option(help="Quality: also measure the variants of the protocol.")] = False,
+    variant: Annotated[str, typer.Option(help="Quality: measure this variant instead.")] = "",
+    threads: Annotated[int, typer.Option(help="CPU threads (default: as the benchmark says).")] = 0,
+    peer_python: Annotated[str, typer.Option(help="Speed of the tagger: a Python that has flair.")] = "",
 ) -> None:
     """Measure the quality or the speed of a part, side by side with what it is compared to."""
     from workbench.cli import benchmarks
@@ -25,13 +31,19 @@ def benchmark(
         for known, summary in benchmarks.available(kind).items():
             console.print(f"{known}: {summary}", markup=False)
         return
-    result = benchmarks.run(kind, name)
+    given: dict[str, Any] = {"data": data, "variants": variants, "variant": variant, "threads": threads}
+    given["peer_python"] = peer_python
+    options = {option: value for option, value in given.items() if value}
+    if kind == "quality":
+        told = context.console(stderr=True)
+        options["notice"] = lambda text: told.print(f"{text} …", markup=False)
+    result = benchmarks.run(kind, name, **options)
     if as_json:
         typer.echo(json.dumps(result, indent=2))
         return
     for key, value in result.items():
-        if key == "table":
-            continue
+        if key == "table" or isinstance(value, dict | list):
+            continue  # the table shows it, or --json does
         console.print(f"{key}: {value:.4g}" if isinstance(value, float) else f"{key}: {value}", markup=False)
     if "table" in result:
         typer.echo(result["table"])

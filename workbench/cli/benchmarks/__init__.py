@@ -6,8 +6,9 @@ Nothing heavy is imported before a benchmark runs.
 from __future__ import annotations
 
 import importlib
+import inspect
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -58,8 +59,21 @@ def run(kind: str, name: str, **options: Any) -> dict[str, Any]:
 
         return run_quality(name, **options)
     module, _, function = SPEED[name][0].partition(":")
-    found: dict[str, Any] = getattr(importlib.import_module(module), function)(**options)
+    measure = getattr(importlib.import_module(module), function)
+    check_options(name, measure, options)
+    found: dict[str, Any] = measure(**options)
     return found
+
+
+def check_options(name: str, measure: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """:class:`WorkbenchError` for an option that the function ``measure`` does not take."""
+    taken = inspect.signature(measure).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
+        return
+    for option in options:
+        if option not in taken:
+            listed = ", ".join(taken) or "none"
+            raise WorkbenchError(f"The benchmark {name} has no option {option!r}.", fix=f"Its options are: {listed}.")
 
 
 QUALITY = available("quality")

@@ -11,14 +11,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.api import WorkbenchError
+from workbench.cli.benchmarks import check_options
 from workbench.cli.benchmarks.common import default_catalogue, machine, table
 
 
-def crf(**options: Any) -> dict[str, Any]:
+def crf(threads: int = 0, **options: Any) -> dict[str, Any]:
+    """On one and on two threads, or on ``threads`` alone."""
+    if threads:
+        options["threads"] = (threads,)
     return _rows("crf", _measured("workbench.nn.bench", "measure_crf", options))
 
 
-def recurrent(**options: Any) -> dict[str, Any]:
+def recurrent(threads: int = 0, **options: Any) -> dict[str, Any]:
+    """On one and on two threads, or on ``threads`` alone."""
+    if threads:
+        options["threads"] = (threads,)
     return _rows("recurrent", _measured("workbench.nn.bench", "measure_recurrent", options))
 
 
@@ -49,6 +56,7 @@ def _measured(module: str, function: str, options: Mapping[str, Any]) -> dict[st
             fix="Update the program.",
             details=str(error),
         ) from error
+    check_options(function, measure, options)
     return _plain(measure(**options))
 
 
