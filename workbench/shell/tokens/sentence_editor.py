@@ -20,9 +20,9 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.api import TaggedTokens
+from workbench.api.schemes import OUTSIDE
 from workbench.shell.tokens.label_chips import LabelChips
 from workbench.shell.tokens.labelling import (
-    OUTSIDE,
     LabelColours,
     breaks_of,
     realign,

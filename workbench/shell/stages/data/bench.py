@@ -26,7 +26,7 @@ def sentences(count: int) -> Iterator[tuple[str, str, TaggedTokens]]:
         tags[0:2] = ["B-PER", "I-PER"]
         tags[5] = "B-LOC"
         yield ("train", "validation", "train", "test")[number % 4], f"doc{number // 40}", TaggedTokens(
-            tokens, {"ner": tags}
+            tokens, {"ner": tuple(tags)}
         )
 
 

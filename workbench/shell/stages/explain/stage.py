@@ -35,6 +35,8 @@ class ExplainStage(Stage):
         self._again = False
         self._problem: WorkbenchError | None = None
         self._prefilled = ""
+        self._pause = QTimer(self, singleShot=True, interval=TYPING_PAUSE_MS)
+        self._pause.timeout.connect(self.ask)
         self.text = QLineEdit()
         self.text.setAccessibleName("Sentence to trace")
         self.text.setPlaceholderText("Type a sentence to see what the network does with it")
@@ -72,8 +74,6 @@ class ExplainStage(Stage):
         layout.setSpacing(8)
         layout.addWidget(self.head)
         layout.addWidget(self.pages, 1)
-        self._pause = QTimer(self, singleShot=True, interval=TYPING_PAUSE_MS)
-        self._pause.timeout.connect(self.ask)
         session.run_changed.connect(self._run_changed)
         session.training_changed.connect(self.refresh)
         session.events_arrived.connect(self._events)

@@ -56,7 +56,7 @@ class ResultList(QScrollArea):
             self._layout.insertWidget(len(self._views), view)
             self._views.append(view)
         for view, result in zip(self._views, shown, strict=True):
-            target = view.widget if isinstance(view, PluginFrame) else view
+            target: Any = view.widget if isinstance(view, PluginFrame) else view
             if target is not None:
                 target.show_result(result)
         hidden = len(self.results) - len(shown)

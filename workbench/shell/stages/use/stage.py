@@ -60,7 +60,6 @@ class UseStage(Stage):
         self.readings.setAccessibleName("Number of readings")
         self.readings.setToolTip("How many labellings of the whole sentence to compute, the most probable first")
         self.readings.valueChanged.connect(lambda _value: self.ask())
-        self.model_label = Muted("", wrap=False)
         self.input_card = Card("Ask the model")
         self.input_card.header.addWidget(self.readings)
         self.input_card.body.addWidget(self.input)
