@@ -92,8 +92,6 @@ class MainWindow(WindowCommands, QMainWindow):
         self.addDockWidget(area.LeftDockWidgetArea, self.docks["dock.project"])
         self.addDockWidget(area.RightDockWidgetArea, self.docks["dock.inspector"])
         self.addDockWidget(area.BottomDockWidgetArea, self.docks["dock.bottom"])
-        self.project_panel.setMinimumWidth(150)
-        self.inspector.setMinimumWidth(220)
         self.bottom_panel.setMinimumHeight(110)
         self.docks["dock.bottom"].hide()
 
@@ -289,6 +287,7 @@ class MainWindow(WindowCommands, QMainWindow):
         self.top_bar.update()
         self.bottom_bar.update()
         self.top_bar.refit()
+        self._fit_docks()
 
     def _on_focus_changed(self, _old: QWidget | None, new: QWidget | None) -> None:
         hint = ""
@@ -306,7 +305,11 @@ class MainWindow(WindowCommands, QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        narrow = self.width() <= NARROW_WIDTH
+        self._fit_docks()
+
+    def _fit_docks(self) -> None:
+        """Side panels give way in a window that is narrow for its text size, and come back with room."""
+        narrow = self.width() <= NARROW_WIDTH * self.session.theme.scale
         sides = [self.docks["dock.project"], self.docks["dock.inspector"]]
         if narrow and self._collapsed is None:
             self._collapsed = [dock for dock in sides if not dock.isHidden()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QWidget
 
 from workbench.api import Params
@@ -32,8 +33,8 @@ class Inspector(Card):
             self.buttons[name] = button
             row.addWidget(button, 1)
         self.body.addLayout(row)
-        self.scroll = ScrollColumn()
-        self.body.addWidget(self.scroll, 1)
+        self.scroll_area = ScrollColumn()
+        self.body.addWidget(self.scroll_area, 1)
         self.empty = Muted("Select a dataset and its options appear here.")
         self.body.addWidget(self.empty)
         self.body.addStretch(0)
@@ -45,6 +46,12 @@ class Inspector(Card):
         session.project_changed.connect(self.refresh)
         session.size.changed.connect(self._show_size)
         self.show_section("architecture")
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().averageCharWidth() * 28, 80)
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().averageCharWidth() * 34, 400)
 
     def show_section(self, section: str) -> None:
         self.section = section
@@ -67,7 +74,7 @@ class Inspector(Card):
         config, architecture = self.session.config, self.session.architecture
         has = config is not None
         self.empty.setVisible(not has)
-        self.scroll.setVisible(has)
+        self.scroll_area.setVisible(has)
         self.size_label.setVisible(has)
         for button in self.buttons.values():
             button.setVisible(has)
@@ -77,14 +84,14 @@ class Inspector(Card):
         params, values = self._params()
         if (self.section, params) != self._shown:
             self._shown = (self.section, params)
-            old = self.scroll.takeWidget()
+            old = self.scroll_area.takeWidget()
             if old is not None:
                 old.deleteLater()
             self.form = None
             if params is not None:
                 self.form = ParamsForm(params, values)
                 self.form.changed.connect(self._store)
-                self.scroll.setWidget(self.form)
+                self.scroll_area.setWidget(self.form)
         elif self.form is not None and {**self.form.values(), **values} != self.form.values():
             self.form.set_values(values)
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWi
 from workbench.api import WorkbenchError
 from workbench.shell.theme import current_theme
 from workbench.shell.widgets.buttons import Button
-from workbench.shell.widgets.labels import Elided, Muted, SectionTitle, Text
+from workbench.shell.widgets.labels import Elided, Muted, Text
 
 CARD_RADIUS = 8.0
 
@@ -31,7 +31,7 @@ class Card(QFrame):
         outer.setSpacing(8)
         self.header = QHBoxLayout()
         self.header.setSpacing(8)
-        self.title = SectionTitle(title)
+        self.title = Elided(title, semibold=True)
         self.subtitle = Elided(subtitle, muted=True)
         self.header.addWidget(self.title)
         self.header.addWidget(self.subtitle, 1)

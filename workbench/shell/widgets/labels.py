@@ -70,9 +70,15 @@ class Figure(Text):
 class Elided(QLabel):
     """One line that is cut with an ellipsis where it does not fit; then the tooltip holds the whole."""
 
-    def __init__(self, text: str = "", parent: QWidget | None = None, *, muted: bool = False) -> None:
+    def __init__(
+        self, text: str = "", parent: QWidget | None = None, *, muted: bool = False, semibold: bool = False
+    ) -> None:
         super().__init__(parent)
         self._full = ""
+        if semibold:
+            font = QFont()
+            font.setWeight(QFont.Weight.DemiBold)
+            self.setFont(font)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         if muted:

@@ -16,7 +16,7 @@ from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.train.data import Curves
 from workbench.shell.stages.train.pinned import PinnedCard
 from workbench.shell.stages.train.tiles import Tiles
-from workbench.shell.widgets import EmptyState, ErrorCard
+from workbench.shell.widgets import EmptyState, ErrorCard, ScrollColumn
 
 
 class TrainStage(Stage):
@@ -45,7 +45,9 @@ class TrainStage(Stage):
         self.pages.addWidget(self.empty)
         self.page = QWidget()
         self._build_page()
-        self.pages.addWidget(self.page)
+        self.page_scroll = ScrollColumn(self.page)  # for large text in a small window
+        self.page_scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.pages.addWidget(self.page_scroll)
         session.run_changed.connect(self._restart)
         session.events_arrived.connect(self._add)
         session.training_changed.connect(self._on_training_changed)
@@ -68,12 +70,12 @@ class TrainStage(Stage):
         self.split.setChildrenCollapsible(False)
         self.split.setHandleWidth(8)
         lower = QWidget()
-        self.lower = QHBoxLayout(lower)
-        self.lower.setContentsMargins(0, 0, 0, 0)
-        self.lower.setSpacing(8)
+        self.lower_row = QHBoxLayout(lower)
+        self.lower_row.setContentsMargins(0, 0, 0, 0)
+        self.lower_row.setSpacing(8)
         self.pinned = PinnedCard(self.session)
         self.pinned.setMinimumHeight(110)
-        self.lower.addWidget(self.pinned, 1)
+        self.lower_row.addWidget(self.pinned, 1)
         self.split.addWidget(lower)
         layout.addWidget(self.split, 1)
 
@@ -87,7 +89,7 @@ class TrainStage(Stage):
         self.split.insertWidget(0, self.loss)
         self.split.setStretchFactor(0, 3)
         self.split.setStretchFactor(1, 2)
-        self.lower.insertWidget(0, self.small, 1)
+        self.lower_row.insertWidget(0, self.small, 1)
         self._plots_made = True
 
     def state(self) -> StageState:
@@ -122,7 +124,7 @@ class TrainStage(Stage):
         self.curves.clear()
         self.pinned.restart()
         self._clear_messages()
-        self.pages.setCurrentWidget(self.page if self.session.run is not None else self.empty)
+        self.pages.setCurrentWidget(self.page_scroll if self.session.run is not None else self.empty)
         self._update_empty()
         self._mark_dirty()
         self.state_changed.emit()
@@ -187,7 +189,7 @@ class TrainStage(Stage):
         self._redraw()
 
     def _redraw(self) -> None:
-        if not self._dirty or not self.isVisible() or self.pages.currentWidget() is not self.page:
+        if not self._dirty or not self.isVisible() or self.pages.currentWidget() is not self.page_scroll:
             return
         if not self._plots_made:
             self._make_plots()
