@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
@@ -337,6 +338,8 @@ def _fit_or_recall(
         return task.load_codec(json.loads(path.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError, WorkbenchError):
         codec = fit()
-    cache.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, json.dumps(codec.to_json()))
+    # a project that cannot be written to can still be described and used
+    with contextlib.suppress(OSError, WorkbenchError):
+        cache.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, json.dumps(codec.to_json()))
     return codec
