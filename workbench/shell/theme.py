@@ -236,6 +236,7 @@ class Theme(QObject):
     def apply(self, app: QApplication) -> None:
         """Dress the application: Fusion, the palette, the font; follow the system's light or dark from now on."""
         self._app = app
+        self.setParent(app)  # widgets ask the application for its theme for as long as it lives
         app.setProperty(_THEME_PROPERTY, self)
         app.setStyle("Fusion")
         if self._hints is None:
@@ -249,7 +250,7 @@ class Theme(QObject):
             self._refresh()
 
     def _refresh(self) -> None:
-        if self._app is not None:
+        if self._app is not None and self._app.property(_THEME_PROPERTY) is self:
             self._app.setFont(self.font())
             self._app.setPalette(self.palette())
             field = self.palette()
