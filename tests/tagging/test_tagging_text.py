@@ -27,6 +27,7 @@ from workbench.api import validate
             "Write to me@example.org or see https://example.org/a?b=c.",
             "Write to me@example.org or see https://example.org/a?b=c .",
         ),
+        ("Great!!! ***** really?!", "Great !!! ***** really ?!"),
         ("So... what -- now?", "So ... what -- now ?"),
         ("J. R. R. Tolkien wrote it.", "J. R. R. Tolkien wrote it ."),
         ("Zürich liegt in der Schweiz.", "Zürich liegt in der Schweiz ."),

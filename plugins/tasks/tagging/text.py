@@ -26,9 +26,9 @@ _KEEP = re.compile(
   | [@#]\w+
   | (?:[^\W\d_]\.){2,}                     # U.S. and e.g.
   | [+-]?\d+(?:[.,:/]\d+)*(?:st|nd|rd|th|s)?(?!\w)   # 1,000.50  12:30  1990s
-  | \.{2,} | … | -{2,} | —
+  | [!?.]{2,} | … | —
+  | ([*=<>$~^#_-])\1+                        # rulers and emphasis
   | [^\W_]+(?:['’._&/-][^\W_]+)*           # words, also AT&T and twenty-one
-  | _+
   | .
     """,
     re.VERBOSE | re.IGNORECASE,
