@@ -39,6 +39,9 @@ class StageCatalogue:
     def architectures(self) -> tuple[Any, ...]:
         return ()
 
+    def task(self, id: str) -> Any:
+        return SimpleNamespace(record="tagged_tokens")
+
     def architecture(self, id: str) -> Any:
         raise WorkbenchError(f"no architecture {id}")
 

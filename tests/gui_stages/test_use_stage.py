@@ -153,6 +153,7 @@ def test_a_file_shows_progress_and_can_be_cancelled(
     worker.answers["predict"] = answer_to
     choose_run(session, fake_run)
     card = stage.file_card
+    (tmp_path / "in.txt").write_text("Ada wrote it\n")
     card.start(tmp_path / "in.txt", tmp_path / "out.jsonl")
     qtbot.waitUntil(lambda: any(job["job"] == "predict_file" for job in worker.jobs))
     worker.progress(worker.held[-1], done=50, total=200)

@@ -63,7 +63,8 @@ class ProbabilityBars(QWidget):
         names = min(names, self.width() * 0.45)
         figures = metrics.horizontalAdvance("100.0 %") + 8
         room = max(10.0, self.width() - names - figures)
-        for row, (name, value) in enumerate(self._values):
+        fitting = max(1, int(self.height() // height))
+        for row, (name, value) in enumerate(self._values[:fitting]):
             top = row * height
             painter.setPen(self._theme.color("text"))
             elided = metrics.elidedText(name, Qt.TextElideMode.ElideRight, names - 6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from zlib import crc32
 
@@ -79,6 +79,17 @@ def _mend_starts(labels: list[str]) -> tuple[str, ...]:
     """A span whose first word was deleted begins with the next one."""
     broken = breaks_of(labels)
     return tuple("B-" + label[2:] if i in broken else label for i, label in enumerate(labels))
+
+
+def preferred_layer(layers: Mapping[str, str]) -> str:
+    """Which of ``layers`` (name → "span" or "label") to show first: entities, else the last span layer, else the last.
+
+    Files of columns have what is to be learned in the last one.
+    """
+    if "ner" in layers:
+        return "ner"
+    spans_first = [name for name, kind in layers.items() if kind == "span"]
+    return (spans_first or list(layers) or [""])[-1]
 
 
 class LabelColours:

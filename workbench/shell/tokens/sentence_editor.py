@@ -25,6 +25,7 @@ from workbench.shell.tokens.label_chips import LabelChips
 from workbench.shell.tokens.labelling import (
     LabelColours,
     breaks_of,
+    preferred_layer,
     realign,
     span_around,
     spans_of,
@@ -132,8 +133,7 @@ class SentenceEditor(QWidget):
         self._layers = {name: str(about.get("kind", "span")) for name, about in layers.items()}
         self._labels = {name: [label for label in labels.get(name, ()) if label] for name in self._layers}
         if self._layer not in self._layers:
-            spans = [name for name, kind in self._layers.items() if kind == "span"]
-            self._layer = (spans or list(self._layers) or [""])[0]
+            self._layer = preferred_layer(self._layers)
         self._layer_choice.blockSignals(True)
         self._layer_choice.clear()
         self._layer_choice.addItems(list(self._layers))

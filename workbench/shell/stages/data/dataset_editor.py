@@ -25,7 +25,7 @@ from workbench.shell.sdk import EditorContext
 from workbench.shell.stages.data.filter_bar import FilterBar
 from workbench.shell.stages.data.record_delegate import RecordDelegate
 from workbench.shell.stages.data.records_model import NUMBER, SPLIT, STATE, TEXT, RecordsModel
-from workbench.shell.tokens.labelling import LabelColours
+from workbench.shell.tokens.labelling import LabelColours, preferred_layer
 from workbench.shell.widgets import Button, Card, EmptyState, Muted, Text
 
 if TYPE_CHECKING:
@@ -161,8 +161,8 @@ class DatasetEditor(QWidget):
             self.model.show(None, self.model.ids[:0])
             self._drop_editor()
             return
-        spans = [name for name, about in info.layers.items() if about.get("kind") == "span"]
-        self.delegate.layer = spans[0] if spans else ""
+        spans = {name: "span" for name, about in info.layers.items() if about.get("kind") == "span"}
+        self.delegate.layer = preferred_layer(spans)
         self._read_labels()
         self._make_editor(info)
         self.filters.clear()

@@ -14,6 +14,7 @@ from workbench.api import Cancelled, WorkbenchError
 from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.data.dataset_editor import DatasetEditor
 from workbench.shell.stages.data.export_dialog import ExportDialog
+from workbench.shell.stages.data.findings_card import FindingsCard
 from workbench.shell.stages.data.import_view import ImportView
 from workbench.shell.stages.data.split_bar import DivideDialog, Division, SplitBar
 from workbench.shell.stages.data.statistics_view import StatisticsView
@@ -232,19 +233,9 @@ class DataStage(Stage):
         self.session.set_dataset(report.dataset.id)
         self.refresh()
         if report.problems:
-            lines = "\n".join(f"line {f.line}: {f.message}" if f.line else f.message for f in report.problems)
-            first = report.problems[0]
-            count = len(report.problems)
-            self._show_problem(
-                WorkbenchError(
-                    f"{count:,} {'thing' if count == 1 else 'things'} in the files may need a look.",
-                    why=f"The first: {first.message}",
-                    fix="Filter by “With a problem” to go through them; everything was imported as it stood.",
-                    line=first.line,
-                    details=lines,
-                )
-            )
-        self.session.notify(f"{report.records:,} records imported as {report.dataset.name}.")
+            card = FindingsCard(report.problems)
+            card.dismissed.connect(lambda: self._show_problem(None))
+            self._notice.addWidget(card)
 
     # -- splits and export --------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, QSizeF, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
@@ -16,7 +16,7 @@ from workbench.shell.theme import luminance
 if TYPE_CHECKING:
     from workbench.shell.theme import Theme
 
-MOST_CELL, LEAST_CELL = 44.0, 22.0
+MOST_CELL, LEAST_CELL, LEAST_HEIGHT = 44.0, 24.0, 22.0
 
 
 class ConfusionMatrix(QWidget):
@@ -64,11 +64,19 @@ class ConfusionMatrix(QWidget):
         widest = max((metrics.horizontalAdvance(label) for label in self._labels), default=20.0)
         return widest + 12, metrics.height() * 2 + 6
 
-    def _cell(self) -> float:
+    def _cell(self) -> QSizeF:
         left, top = self._margins()
         count = max(1, len(self._labels))
-        room = min((self.width() - left - 4) / count, (self.height() - top - 4) / count)
-        return max(self._least_cell(), min(MOST_CELL, room))
+        width = max(self._least_cell(), min(MOST_CELL, (self.width() - left - 4) / count))
+        height = max(LEAST_HEIGHT, min(MOST_CELL, (self.height() - top - 4) / count))
+        return QSizeF(width, height)
+
+    def _box(self, row: int, column: int) -> QRectF:
+        left, top = self._margins()
+        size = self._cell()
+        return QRectF(
+            left + column * size.width(), top + row * size.height(), size.width() - 1, size.height() - 1
+        )
 
     def _least_cell(self) -> float:
         """A cell shows its column's name; many or long names are elided and told by the tooltip."""
@@ -81,13 +89,13 @@ class ConfusionMatrix(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         left, top = self._margins()
-        side = self._least_cell() * max(1, len(self._labels))
-        return QSize(int(left + side) + 4, int(top + side) + 4)
+        count = max(1, len(self._labels))
+        return QSize(int(left + self._least_cell() * count) + 4, int(top + LEAST_HEIGHT * count) + 4)
 
     def cell_at(self, place: QPointF) -> tuple[int, int] | None:
         left, top = self._margins()
         size = self._cell()
-        column, row = int((place.x() - left) // size), int((place.y() - top) // size)
+        column, row = int((place.x() - left) // size.width()), int((place.y() - top) // size.height())
         inside = 0 <= row < len(self._labels) and 0 <= column < len(self._labels)
         return (row, column) if inside else None
 
@@ -106,10 +114,10 @@ class ConfusionMatrix(QWidget):
         most = max(1, int(wrong.max(initial=0)))  # what is right would drown the errors: it stays out of the scale
         for i, label in enumerate(self._labels):
             painter.setPen(text)
-            row = QRectF(0, top + i * size, left - 6, size)
+            row = QRectF(0, top + i * size.height(), left - 6, size.height())
             painter.drawText(row, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, label)
-            column = QRectF(left + i * size, top - metrics.height() - 2, size, metrics.height())
-            name = metrics.elidedText(label, Qt.TextElideMode.ElideRight, size - 2)
+            column = QRectF(left + i * size.width(), top - metrics.height() - 2, size.width(), metrics.height())
+            name = metrics.elidedText(label, Qt.TextElideMode.ElideRight, size.width() - 2)
             painter.drawText(column, Qt.AlignmentFlag.AlignCenter, name)
             for j in range(len(self._labels)):
                 self._paint_cell(painter, i, j, most)
@@ -118,14 +126,12 @@ class ConfusionMatrix(QWidget):
             if cell is not None and self._labels:
                 painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.setPen(QPen(self._theme.color(role), width))
-                painter.drawRect(QRectF(left + cell[1] * size, top + cell[0] * size, size - 1, size - 1))
+                painter.drawRect(self._box(*cell))
         painter.end()
 
     def _paint_cell(self, painter: QPainter, row: int, column: int, most: int) -> None:
-        left, top = self._margins()
-        size = self._cell()
         count = int(self._counts[row, column])
-        box = QRectF(left + column * size, top + row * size, size - 1, size - 1)
+        box = self._box(row, column)
         if not count:
             painter.fillRect(box, self._theme.color("grid"))
             return

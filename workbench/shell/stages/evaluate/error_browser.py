@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QListWidget, QListWidgetItem, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QScrollArea,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
 
 from workbench.api import TaggedTokens, TokenLabels
 from workbench.shell.stages.model_state import result_from, summary_of
@@ -49,18 +58,33 @@ class ErrorBrowser(QWidget):
         grid.setHorizontalSpacing(8)
         grid.setColumnStretch(1, 1)
         top = Qt.AlignmentFlag.AlignTop
-        grid.addWidget(self.caption, 0, 0, 1, 2)
         grid.addWidget(Muted("Gold", wrap=False), 1, 0, top)
         grid.addWidget(self.gold, 1, 1, top)
         grid.addWidget(Muted("Predicted", wrap=False), 2, 0, top)
         grid.addWidget(self.predicted, 2, 1, top)
         grid.addWidget(self.plain, 3, 1)
-        grid.addWidget(self.open_button, 4, 1, Qt.AlignmentFlag.AlignLeft)
-        grid.setRowStretch(5, 1)
+        grid.setRowStretch(4, 1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(detail)
+        scroll.viewport().setAutoFillBackground(False)
+        detail.setAutoFillBackground(False)
+        right = QWidget()
+        column = QVBoxLayout(right)
+        column.setContentsMargins(0, 0, 0, 0)
+        line = QHBoxLayout()
+        line.setContentsMargins(8, 0, 0, 0)
+        line.addWidget(self.caption, 1)
+        line.addWidget(self.open_button)
+        column.addLayout(line)
+        column.addWidget(scroll, 1)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.setChildrenCollapsible(False)
         splitter.addWidget(self.list)
-        splitter.addWidget(detail)
+        splitter.addWidget(right)
         splitter.setStretchFactor(0, 2)
         splitter.setStretchFactor(1, 3)
         splitter.setSizes([260, 500])

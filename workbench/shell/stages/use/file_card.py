@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from workbench.shell.session import Session
 
 
+SURE = 0.5
+"""An importer less sure than this does not take a file from plain text."""
+
+
 class FileCard(Card):
     """Files in, answers out, on the worker; one at a time."""
 
@@ -25,6 +29,7 @@ class FileCard(Card):
         self.ask_input: Callable[[QWidget], str] = _ask_input
         self.ask_output: Callable[[QWidget, Path], str] = _ask_output
         self._handle: Any = None
+        self._looking = False
         self.choose_button = Button("Tag a file…", on_click=self.choose, tip="Answers are written to a new file")
         self.cancel_button = Button("Cancel", on_click=self.cancel)
         self.status = Muted("Each record of the file is answered and written beside it.")
@@ -53,19 +58,39 @@ class FileCard(Card):
 
     def start(self, source: Path, target: Path) -> None:
         """Answer every record of ``source`` into ``target``."""
-        run = self.session.run
-        if run is None or self._handle is not None:
+        if self.session.run is None or self._handle is not None or self._looking:
             return
         self._show_problem(None)
         self._busy(True)
-        self.status.setText(f"Reading {source.name}…")
+        self._looking = True
+        self.status.setText(f"Looking at {source.name}…")
+        catalogue = self.session.catalogue
+
+        def look(_progress: object, _cancelled: object) -> list[Any]:
+            from workbench.data.proposals import propose
+
+            return propose(catalogue, [source])
+
+        self.session.run_in_background(
+            look, lambda found: self._submit(source, target, found), self._failed, title=f"Looking at {source.name}"
+        )
+
+    def _submit(self, source: Path, target: Path, proposals: list[Any]) -> None:
+        run = self.session.run
+        if run is None or not self._looking:
+            return  # cancelled meanwhile, or another run was chosen
+        self._looking = False
+        importer = proposals[0].importer if proposals else None
+        # a file of columns may be called .txt; what is not surely something else is read as plain text
+        sure = importer is not None and importer.record == self._record() and proposals[0].confidence >= SURE
+        self.status.setText(f"Reading {source.name}" + (f" as {importer.title}…" if sure and importer else "…"))
         self._handle = self.session.submit(
             {
                 "job": "predict_file",
                 "run": str(run.path),
                 "input": str(source),
                 "output": str(target),
-                "options": {},
+                "options": {"importer": importer.id} if sure and importer else {},
                 "live": is_live(self.session),
             },
             self._done,
@@ -75,9 +100,10 @@ class FileCard(Card):
 
     def cancel(self) -> None:
         """End the job; the worker leaves no half file."""
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
+        if self._handle is not None or self._looking:
+            if self._handle is not None:
+                self._handle.cancel()
+            self._handle, self._looking = None, False
             self._busy(False)
             self.status.setText("Cancelled; nothing was written.")
 
@@ -99,8 +125,16 @@ class FileCard(Card):
         self._busy(False)
         self.status.setText(f"{int(value.get('records', 0)):,} records written to {value.get('output', '')}")
 
+    def _record(self) -> str:
+        """The kind of record the selected run's task reads."""
+        run = self.session.run
+        try:
+            return self.session.catalogue.task(run.config.task.id).record if run is not None else ""
+        except WorkbenchError:
+            return ""
+
     def _failed(self, error: WorkbenchError) -> None:
-        self._handle = None
+        self._handle, self._looking = None, False
         self._busy(False)
         if isinstance(error, Cancelled):
             self.status.setText("Cancelled; nothing was written.")
