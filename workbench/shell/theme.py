@@ -237,7 +237,9 @@ class Theme(QObject):
         """Dress the application: Fusion, the palette, the font; follow the system's light or dark from now on."""
         self._app = app
         self.setParent(app)  # widgets ask the application for its theme for as long as it lives
-        app.setProperty(_THEME_PROPERTY, self)
+        # by name, not by pointer: a property would go on pointing at a theme that was deleted
+        self.setObjectName(f"theme-{id(self):x}")
+        app.setProperty(_THEME_PROPERTY, self.objectName())
         app.setStyle("Fusion")
         if self._hints is None:
             hints = app.styleHints()
@@ -250,7 +252,7 @@ class Theme(QObject):
             self._refresh()
 
     def _refresh(self) -> None:
-        if self._app is not None and self._app.property(_THEME_PROPERTY) is self:
+        if self._app is not None and self._app.property(_THEME_PROPERTY) == self.objectName():
             self._app.setFont(self.font())
             self._app.setPalette(self.palette())
             field = self.palette()
@@ -270,7 +272,9 @@ class Theme(QObject):
 def current_theme() -> Theme:
     """The theme the running application was dressed with; a plain light one where nobody did."""
     app = QApplication.instance()
-    theme = app.property(_THEME_PROPERTY) if app is not None else None
-    if isinstance(theme, Theme):
-        return theme
+    if app is not None:
+        name = app.property(_THEME_PROPERTY)
+        for child in app.children():
+            if isinstance(child, Theme) and child.objectName() == name:
+                return child
     return Theme("light")
