@@ -26,10 +26,11 @@ from PySide6.QtWidgets import (
 
 from workbench.api import SPLITS, Cancelled, Event, Report, WorkbenchError
 from workbench.api.events import RunFinished
+from workbench.api.files import atomic_path
+from workbench.host import use
 from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.evaluate.confusion import ConfusionMatrix
 from workbench.shell.stages.evaluate.error_browser import ErrorBrowser
-from workbench.shell.stages.evaluate.report_text import write_report
 from workbench.shell.stages.evaluate.tables import TypeTableModel, figure
 from workbench.shell.stages.model_state import is_live, model_title
 from workbench.shell.widgets import Button, Card, EmptyState, ErrorCard, Figure, FlowLayout, Muted, Text
@@ -49,7 +50,7 @@ class EvaluateStage(Stage):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
-        self.ask_export_path: Callable[[QWidget, str], str] = _ask_export_path
+        self.ask_export_path: Callable[[QWidget, str, str], str] = _ask_export_path
         self.report: Report | None = None
         self._problem: WorkbenchError | None = None
         self._handle: Any = None
@@ -374,14 +375,27 @@ class EvaluateStage(Stage):
                 session.notify("This record is no longer in the dataset.")
 
     def export(self) -> None:
-        """Write the report to a file."""
-        if self.report is None:
+        """Write the report to a file, with the exporter its suffix chooses."""
+        report = self.report
+        exporters = [one for one in self.session.catalogue.exporters() if one.of == "report"]
+        if report is None:
             return
-        path = self.ask_export_path(self, f"{self.report.split}-report.md")
+        if not exporters:
+            self.session.notify(WorkbenchError("No exporter of reports is installed.", fix="Switch its plugin on."))
+            return
+        kinds = ";;".join(f"{one.title} (*{one.suffix})" for one in exporters)
+        path = self.ask_export_path(self, f"{report.split}-report{exporters[0].suffix}", kinds)
         if not path:
             return
+        exporter = next((one for one in exporters if Path(path).suffix == one.suffix), exporters[0])
         try:
-            write_report(self.report, Path(path), model_title(self.session))
+            with atomic_path(Path(path)) as temporary:
+                use(
+                    exporter,
+                    self.session.problems,
+                    self.session.catalogue,
+                    lambda: exporter.factory.resolve()(report, temporary),
+                )
         except WorkbenchError as error:
             self._show_problem(error)
             return
@@ -407,6 +421,5 @@ def _empty(layout: Any) -> None:
             widget.deleteLater()
 
 
-def _ask_export_path(parent: QWidget, proposed: str) -> str:
-    kinds = "Markdown (*.md);;Table as CSV (*.csv);;Everything as JSON (*.json)"
+def _ask_export_path(parent: QWidget, proposed: str, kinds: str) -> str:
     return QFileDialog.getSaveFileName(parent, "Export the report", proposed, kinds)[0]
