@@ -13,7 +13,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from tagging_tools import SENTENCES
-from workbench_plugins.tasks.tagging.codec import UNKNOWN, TaggingCodec, casing, check_records, fit_codec
+from workbench_plugins.tasks.tagging.codec import UNKNOWN, TaggingCodec, casing
+from workbench_plugins.tasks.tagging.fitting import check_records, fit_codec
 from workbench_plugins.tasks.tagging.params import TaggingParams
 
 from workbench.api import TaggedTokens, Text, WorkbenchError

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from workbench_plugins.tasks.tagging.params import TaggingParams
 
 from workbench.api import Record, TaggedTokens, WorkbenchError
-from workbench.api.schemes import Evidence, Scheme, from_iob2, tags_of
+from workbench.api.schemes import Scheme, from_iob2, tags_of
 from workbench.api.schemes import spans as spans_of
 from workbench.nn.contract import Batch, Encoding
 
@@ -31,9 +28,6 @@ WORD_START, WORD_END = 2, 3
 FIRST_WORD, FIRST_CHARACTER = 2, 4
 MAX_CHARACTERS = 30
 """Characters of a word that are read; a longer one keeps its beginning and its end."""
-CHARACTER_FREQUENCY = 2
-"""A character seen once is unknown: so the unknown character's vector is learned too."""
-PREFERRED_LAYERS = ("ner", "entities", "entity")
 CODEC_VERSION = 1
 CASINGS = 9
 """Values of :func:`casing` and the padding's 0."""
@@ -55,20 +49,6 @@ def casing(word: str) -> int:
     if any(character.isdigit() for character in word):
         return 5 if not any(character.isalpha() for character in word) else 6
     return 8 if any(character.isalpha() for character in word) else 7
-
-
-def is_span_scheme(scheme: Scheme) -> bool:
-    """Whether tags of ``scheme`` mark spans. Bare labels do not: the application holds spans as IOB2."""
-    return scheme not in (Scheme.PLAIN, Scheme.IO)
-
-
-def choose_layer(schemes: Mapping[str, Scheme]) -> str:
-    """The layer to learn when none is named; ``schemes`` in the order of the file."""
-    spanned = [name for name, scheme in schemes.items() if is_span_scheme(scheme)]
-    for name in spanned:
-        if name.lower() in PREFERRED_LAYERS:
-            return name
-    return spanned[0] if spanned else next(iter(schemes))
 
 
 @dataclass(slots=True)
@@ -276,85 +256,3 @@ def as_tagged(record: Record) -> TaggedTokens:
     raise WorkbenchError(
         f"Tagging reads tagged sentences, not {record.KIND}.", fix="Choose a data set of tagged sentences."
     )
-
-
-def check_records(records: Iterable[Record], layer: str) -> None:
-    """Refuse what cannot be learned from, naming the sentence (counted from 1)."""
-    chosen = layer
-    number = 0
-    labels: set[str] = set()
-    for number, record in enumerate(records, 1):
-        sentence = as_tagged(record)
-        if not chosen:
-            if not sentence.layers:
-                raise _no_layer(number, "any label layer", sentence)
-            labels.update(next(iter(sentence.layers.values())))
-            continue
-        if chosen not in sentence.layers:
-            raise _no_layer(number, f"a layer named {chosen!r}", sentence)
-        labels.update(sentence.layers[chosen])
-    if number == 0:
-        raise WorkbenchError(
-            "There are no sentences to learn from.",
-            why="The split is empty.",
-            fix="Choose another split, or import data.",
-        )
-    if not labels:
-        raise WorkbenchError("No sentence has a labelled token.", fix="Label some sentences in stage Data first.")
-
-
-def _no_layer(number: int, wanted: str, sentence: TaggedTokens) -> WorkbenchError:
-    known = ", ".join(sentence.layers) or "none"
-    return WorkbenchError(
-        f"Sentence {number} ({' '.join(islice(sentence.tokens, 8))} …) does not have {wanted}.",
-        why=f"Its layers are: {known}.",
-        fix="Name a layer that every training sentence has, or leave out the sentences without labels.",
-    )
-
-
-def fit_codec(records: Iterable[Record], params: TaggingParams) -> TaggingCodec:
-    """One pass over the training records; memory grows with the vocabulary, not with the records."""
-    words: Counter[str] = Counter()
-    characters: Counter[str] = Counter()
-    labels: dict[str, Counter[str]] = {}
-    evidence: dict[str, Evidence] = {}
-    for record in records:
-        sentence = as_tagged(record)
-        words.update(sentence.tokens)
-        wanted = [params.layer] if params.layer else list(sentence.layers)
-        for name in wanted:
-            tags = sentence.layers.get(name)
-            if tags is not None:
-                labels.setdefault(name, Counter()).update(tags)
-                evidence.setdefault(name, Evidence()).update(tags)
-    if not labels:
-        raise WorkbenchError(
-            f"No training sentence has {'the layer ' + repr(params.layer) if params.layer else 'a label layer'}.",
-            fix="Name a layer of the data set, or label some sentences first.",
-        )
-    keys: Counter[str] = Counter()
-    for token, count in words.items():
-        word = normalise(token)
-        keys[word_key(word, params.lower_case, params.normalise_digits)] += count
-        for character in word:
-            characters[character] += count
-    layer = choose_layer({name: found.scheme() for name, found in evidence.items()})
-    spanned = is_span_scheme(evidence[layer].scheme())
-    known = sorted(word for word, count in keys.items() if count >= params.minimum_word_frequency)
-    return TaggingCodec(
-        layer=layer,
-        spans=spanned,
-        labels=_span_labels(labels[layer]) if spanned else tuple(sorted(labels[layer])),
-        words=tuple(known),
-        frequencies=tuple(keys[word] for word in known),
-        characters=tuple(sorted(c for c, count in characters.items() if count >= CHARACTER_FREQUENCY)),
-        lower_case=params.lower_case,
-        normalise_digits=params.normalise_digits,
-        read_characters=params.characters != "none",
-    )
-
-
-def _span_labels(tags: Iterable[str]) -> tuple[str, ...]:
-    """O first, then the four IOBES tags of every label that occurs, sorted."""
-    kinds = sorted({kind for tag in tags for _, _, kind in spans_of((tag,))})
-    return ("O", *(f"{letter}-{kind}" if kind else letter for kind in kinds for letter in "BIES"))

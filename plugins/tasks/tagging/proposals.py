@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from workbench_plugins.tasks.tagging.codec import PREFERRED_LAYERS
+from workbench_plugins.tasks.tagging.fitting import PREFERRED_LAYERS
 from workbench_plugins.tasks.tagging.params import PRESETS
 
 SMALL_SENTENCES = 3_000

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from workbench_plugins.tasks.tagging.codec import is_span_scheme
+from workbench_plugins.tasks.tagging.fitting import is_span_scheme
 from workbench_plugins.tasks.tagging.scoring import SpanCounts, gold_labels, scores
 
 from workbench.api import Record, Report, Result, TaggedTokens, TokenLabels, WorkbenchError

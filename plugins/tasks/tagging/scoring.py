@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from workbench_plugins.tasks.tagging.codec import is_span_scheme
+from workbench_plugins.tasks.tagging.fitting import is_span_scheme
 
 from workbench.api import Record, Result, TaggedTokens, TokenLabels
 from workbench.api.schemes import Evidence, spans

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
-from workbench_plugins.tasks.tagging.codec import TaggingCodec, as_tagged, check_records, fit_codec
+from workbench_plugins.tasks.tagging.codec import TaggingCodec, as_tagged
 from workbench_plugins.tasks.tagging.decode import decode_batch
 from workbench_plugins.tasks.tagging.embedder import TaggingEmbedder
+from workbench_plugins.tasks.tagging.fitting import check_records, fit_codec
 from workbench_plugins.tasks.tagging.head import TaggingHead
 from workbench_plugins.tasks.tagging.params import TaggingParams
 from workbench_plugins.tasks.tagging.report import build_report
