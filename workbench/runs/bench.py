@@ -138,8 +138,12 @@ def _check_journal(run: RunFolder, seen: list[Event], counted: Kills) -> None:
 
 
 def _compare(run: RunFolder, reference: RunFolder, counted: Kills) -> None:
-    equal = digest_of_model(run) == digest_of_model(reference) and losses_of(run) == losses_of(reference)
-    counted.not_bit_equal += not equal
+    weights = digest_of_model(run) == digest_of_model(reference)
+    losses = losses_of(run) == losses_of(reference)
+    counted.not_bit_equal += not (weights and losses)
+    if not (weights and losses):
+        what = " and ".join(name for name, equal in (("weights", weights), ("losses", losses)) if not equal)
+        counted.moments[-1] += f"; NOT bit-equal: {what}, {len(losses_of(run))} of {len(losses_of(reference))} epochs"
 
 
 def digest_of_model(run: RunFolder) -> str:
