@@ -71,7 +71,7 @@ class TaggingHead(Head):
             return self.crf.decode(outputs, lengths)[0]
         if self.free:
             return outputs.argmax(2).cpu()
-        return viterbi(outputs.float().log_softmax(2), *self._rules(outputs), lengths)[0]
+        return viterbi(outputs.float().log_softmax(2), *self._rules(), lengths)[0]
 
     @torch.no_grad()
     def probabilities(self, outputs: Tensor, lengths: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ class TaggingHead(Head):
             return each, chosen, chosen[:, 1:]
         outputs = outputs.detach()
         sums = chain_sums(outputs, *self.crf.scores(), lengths)
-        marginals = sums.marginals.transpose(0, 1).double().cpu()
+        marginals = sums.marginals.transpose(0, 1).cpu().double()
         chosen = marginals.gather(2, paths.unsqueeze(2)).squeeze(2)
         turned = paths.t()
         before = sums.before.cpu().gather(2, turned[:-1].unsqueeze(2)).squeeze(2)
@@ -108,17 +108,13 @@ class TaggingHead(Head):
         """For each sentence its ``n`` best label sequences and their model probability."""
         if self.crf is not None:
             return self.crf.n_best(outputs, lengths, n)
-        scores = outputs.double().log_softmax(2)
-        transitions, start, end = (part.double() for part in self._rules(outputs))
+        scores = outputs.cpu().double().log_softmax(2)  # in this order: not every device has float64
+        transitions, start, end = (part.cpu().double() for part in self._rules())
         found = n_best_paths(scores, transitions, start, end, lengths, n)
         return [[(path, float(torch.tensor(score).exp())) for path, score in paths] for paths in found]
 
-    def _rules(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _rules(self) -> tuple[Tensor, Tensor, Tensor]:
         """Transition, start and end scores: 0 where legal, -inf where not."""
-        zero = torch.zeros((), device=outputs.device)
-        forbidden = torch.full((), float("-inf"), device=outputs.device)
-        return (
-            torch.where(self.allowed, zero, forbidden),
-            torch.where(self.allowed_start, zero, forbidden),
-            torch.where(self.allowed_end, zero, forbidden),
-        )
+        masks = (self.allowed, self.allowed_start, self.allowed_end)
+        transitions, start, end = (torch.zeros(m.shape, device=m.device).masked_fill_(~m, float("-inf")) for m in masks)
+        return transitions, start, end
