@@ -131,6 +131,17 @@ def test_a_training_is_asked_live_and_ends_with_its_result(client, make_run):
     assert (run.model_folder / "manifest.json").is_file()
 
 
+def test_a_question_that_comes_before_the_model_is_answered_while_it_learns(client, make_run):
+    run = make_run(max_epochs=2000, patience=0)
+    client.send(id="t", job="train", run=str(run.path), project=str(run.path.parent.parent))
+    client.send(id="1", job="predict", run=str(run.path), texts=["hello"], live=True)
+    answer = client.until(id="1", kind="result")["value"]
+    assert answer["results"][0]["tokens"] == list("hello")
+    assert not (run.model_folder / "manifest.json").exists(), "it was answered before the training ended"
+    client.send(id="2", job="cancel", target="t")
+    client.until(id="t", kind="cancelled")
+
+
 def test_a_worker_whose_shell_is_gone_finishes_its_run_and_then_ends(handlers, make_run):
     run = make_run(max_epochs=5)
     client = Client(handlers)

@@ -119,8 +119,8 @@ class Server:
 
     def serve_between(self, current: Request, live: Predictor | None, short: frozenset[str]) -> None:
         """Take what has arrived while ``current`` runs; do the ``short`` jobs now, leave the others in line."""
-        if self._inbox.empty():
-            return
+        if self._inbox.empty() and not self._waiting:
+            return  # what came too early (a live question before there was a model) still waits for its turn
         while True:
             try:
                 self._take(self._inbox.get_nowait())
