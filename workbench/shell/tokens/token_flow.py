@@ -310,7 +310,7 @@ class TokenFlow(QWidget):
         if 0 <= self._marked < len(self._rects):
             painter.setPen(QPen(self._theme.color("accent"), 1.5))
             painter.setBrush(self._theme.color("selection"))
-            painter.drawRoundedRect(self._rects[self._marked].adjusted(-3, 0, 3, 1), 3, 3)
+            painter.drawRoundedRect(self._rects[self._marked].adjusted(-2, 0, 2, 1), 3, 3)
 
     def _paint_words(self, painter: QPainter, first: int, last: int) -> None:
         text = self._theme.color("muted" if self._muted else "text")

@@ -41,6 +41,7 @@ class ErrorBrowser(QWidget):
         self.list = QListWidget()
         self.list.setAccessibleName("Records with errors, worst first")
         self.list.setUniformItemSizes(True)
+        self.list.setFrameShape(QListWidget.Shape.NoFrame)
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.currentRowChanged.connect(self._show)

@@ -89,6 +89,7 @@ class TraceView(QWidget):
         self.equations.setFrameShape(QTextBrowser.Shape.NoFrame)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setAccessibleName("Gradient or equations")
         self.tabs.addTab(gradient_page, "Gradient through time")
         self.tabs.addTab(self.equations, "Equations")
 
@@ -153,7 +154,7 @@ class TraceView(QWidget):
         has_gradient = trace.gradient is not None
         self.gradient.show_values(trace.gradient if trace.gradient is not None else [])
         self.gradient_note.setText(
-            "|∂L/∂h_t|: how much each state of the last layer moves the loss. Near 0 far back: the network forgets."
+            "|∂L/∂h_t|: how much each state of the last layer moves the loss of the whole sequence."
             if has_gradient
             else "The gradient was not computed for this sequence."
         )
