@@ -25,7 +25,7 @@ from workbench.shell.sdk import EditorContext
 from workbench.shell.stages.data.filter_bar import FilterBar
 from workbench.shell.stages.data.record_delegate import RecordDelegate
 from workbench.shell.stages.data.records_model import NUMBER, SPLIT, STATE, TEXT, RecordsModel
-from workbench.shell.tokens.labelling import LabelColours, preferred_layer
+from workbench.shell.tokens.labelling import LabelColours, preferred_layer, span_type
 from workbench.shell.widgets import Button, Card, EmptyState, Muted, Text
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class DatasetEditor(QWidget):
         self._colours = LabelColours()
         self._query_number = 0
         self._saving_edit = False
+        self.counts_changed = True
+        """False while listeners hear of an edit that left every record in its place and split."""
         self._plain: PlainRecordView | None = None
 
         self.filters = FilterBar()
@@ -340,8 +342,16 @@ class DatasetEditor(QWidget):
         from workbench.data import ReplaceRecord
 
         current = self.current_id()
-        if current is not None:
-            self.apply(ReplaceRecord(current, record, name))
+        if current is not None and self.apply(ReplaceRecord(current, record, name)) and self._has_new_label(record):
+            self._labels_later.start()
+
+    def _has_new_label(self, record: Record) -> bool:
+        """Whether the filters and chips lack a label of ``record``; reading all labels again takes a scan."""
+        for layer, found in record.labels().items():
+            known = self._labels.get(layer)
+            if known is not None and any((span_type(label) or label) not in {*known, "O"} for label in found):
+                return True
+        return False
 
     def apply(self, edit: Edit) -> bool:
         """One edit, durable when this returns; what went wrong is shown and the record is as it was."""
@@ -354,6 +364,7 @@ class DatasetEditor(QWidget):
             self._show_record(self._fresh_current(), keep_cursor=True)
             return False
         self._saving_edit = True
+        self.counts_changed = outcome.structural
         try:
             if outcome.structural:
                 self._info = self._store.dataset(self._info.id)
@@ -363,7 +374,9 @@ class DatasetEditor(QWidget):
             self.session.refresh_dataset()
         finally:
             self._saving_edit = False
-        self._labels_later.start()
+            self.counts_changed = True
+        if outcome.structural:
+            self._labels_later.start()
         self.edited.emit()
         return True
 
@@ -379,8 +392,8 @@ class DatasetEditor(QWidget):
         before, self._info = self._info, self.session.dataset
         if before.id != self._info.id:
             return
-        self.model.refresh()
-        self.requery()
+        if before.count != self._info.count or not self.filters.query().is_empty:
+            self.requery()
         self._show_record(self._fresh_current(), keep_cursor=True)
         self._labels_later.start()
         self.edited.emit()

@@ -153,7 +153,8 @@ class DataStage(Stage):
         store = project.store
         layers = ", ".join(dataset.layers) or "no labels"
         self.head.set_title(dataset.name, f"{dataset.count:,} records · {layers}")
-        self.splits.show_counts(store.split_counts(dataset.id))
+        if self.editor.counts_changed:
+            self.splits.show_counts(store.split_counts(dataset.id))
         for button, verb, step in (
             (self.undo_button, "Undo", store.can_undo(dataset.id)),
             (self.redo_button, "Redo", store.can_redo(dataset.id)),
