@@ -29,7 +29,6 @@ SPEED: Mapping[str, tuple[str, str]] = {
         "20 kills of worker and shell: what is lost, and is resume exact",
     ),
     "lateness": ("workbench.cli.benchmarks.speed:lateness", "a 10 ms timer in the window while training"),
-    "kill": ("workbench.cli.kills:measure", "20 trainings killed at random moments: worker and shell"),
 }
 """Name → (function, what is measured)."""
 
