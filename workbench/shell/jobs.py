@@ -96,7 +96,11 @@ class Workers(QObject):
     def worker(self, name: str = "main") -> WorkerLike:
         """The worker of that name, spawned now if it is not there."""
         if name not in self._workers:
-            self._workers[name] = self._start(lambda message, name=name: self._noticed.emit(name, dict(message)))
+
+            def on_notice(message: Mapping[str, Any]) -> None:
+                self._noticed.emit(name, dict(message))
+
+            self._workers[name] = self._start(on_notice)
         return self._workers[name]
 
     def submit(

@@ -61,8 +61,8 @@ class Notices(QWidget):
         self._layout.addWidget(card)
         self.show()
 
-    def _drop(self, card: QWidget) -> None:
-        if self._layout.indexOf(card) >= 0:
+    def _drop(self, card: QWidget | None) -> None:
+        if card is not None and self._layout.indexOf(card) >= 0:
             self._layout.removeWidget(card)
             card.hide()
             card.deleteLater()

@@ -49,13 +49,13 @@ class _RowDelegate(QStyledItemDelegate):
     """Title left, keys right; what cannot be done now is muted."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:  # type: ignore[override]
-        return QSize(200, option.fontMetrics.height() + 12)  # type: ignore[attr-defined]
+        return QSize(200, option.fontMetrics.height() + 12)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:  # type: ignore[override]
         theme = current_theme()
-        rect: QRect = option.rect  # type: ignore[attr-defined]
+        rect: QRect = option.rect
         action: QAction = index.data(Qt.ItemDataRole.UserRole)
-        current = bool(option.state.name and "State_Selected" in str(option.state))  # type: ignore[attr-defined]
+        current = bool(option.state.name and "State_Selected" in str(option.state))
         painter.save()
         painter.fillRect(rect, theme.color("selection" if current else "surface"))
         inner = rect.adjusted(10, 0, -10, 0)

@@ -5,7 +5,7 @@ The roles feed QPalette, the cards, the plots and the highlights. Sizes are in p
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
@@ -67,6 +67,16 @@ _DASHES: Final = (
     Qt.PenStyle.DashLine,
     Qt.PenStyle.DotLine,
     Qt.PenStyle.DashDotLine,
+)
+
+_FIELD_CLASSES: Final = (
+    "QAbstractSpinBox",
+    "QLineEdit",
+    "QComboBox",
+    "QCheckBox",
+    "QRadioButton",
+    "QSlider",
+    "QScrollBar",
 )
 
 BASE_POINTS: Final = 10.0
@@ -221,7 +231,7 @@ class Theme(QObject):
             (role.Shadow, mix(c("border"), c("text"), 0.4)),
         ):
             palette.setColor(name, colour)
-        disabled = mix(c("muted"), c("window"), 0.0 if self.is_high_contrast else 0.35)
+        disabled = c("grid") if self.is_high_contrast else mix(c("muted"), c("window"), 0.35)
         for name in (role.WindowText, role.Text, role.ButtonText):
             palette.setColor(QPalette.ColorGroup.Disabled, name, disabled)
         palette.setColor(QPalette.ColorGroup.Disabled, role.Highlight, c("border"))
@@ -263,9 +273,10 @@ class Theme(QObject):
             views = self.palette()
             views.setColor(QPalette.ColorRole.Highlight, self.color("selection"))
             views.setColor(QPalette.ColorRole.HighlightedText, self.color("text"))
-            self._app.setPalette(views, "QAbstractItemView")
-            for name in ("QAbstractSpinBox", "QLineEdit", "QComboBox", "QCheckBox", "QRadioButton"):
-                self._app.setPalette(field, name)
+            by_class: Any = self._app  # the stubs ask for bytes, the binding takes text only
+            by_class.setPalette(views, "QAbstractItemView")
+            for name in _FIELD_CLASSES:
+                by_class.setPalette(field, name)
         self.changed.emit()
 
 

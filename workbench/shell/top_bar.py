@@ -146,8 +146,8 @@ class TopBar(QWidget):
         self.train = Button("Train", self, kind="primary")
         layout.addWidget(self.device)
         layout.addSpacing(4)
-        for button in (self.pause, self.stop, self.train):
-            layout.addWidget(button)
+        for control in (self.pause, self.stop, self.train):
+            layout.addWidget(control)
         self._progress = -1.0
         self._pause_text = "Pause"
         self._level = 0

@@ -133,8 +133,7 @@ class WindowCommands:
         def ready(path: Path) -> None:
             try:
                 session.open_project(path)
-                info = next(info for info in session.project.store.datasets() if info.name == sample.id)  # type: ignore[union-attr]
-                session.set_dataset(info.id)
+                session.set_dataset(sample.id)
                 session.set_config(sample_config(sample))
             except WorkbenchError as error:
                 session.notice.emit(error)

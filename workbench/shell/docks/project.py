@@ -114,6 +114,7 @@ class ProjectPanel(Card):
             group.addChild(QTreeWidgetItem())
         for i, (key, title, detail) in enumerate(rows):
             item = group.child(i)
+            assert item is not None
             item.setData(0, _KIND, kind)
             item.setData(0, _KEY, key)
             item.setText(0, title)

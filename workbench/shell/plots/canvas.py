@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,7 +157,7 @@ class Canvas(QWidget):
 
     # --- export --------------------------------------------------------------------------------------------------
 
-    def export(self, path: Path, facts: str, columns: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> None:
+    def export(self, path: Path, facts: str, columns: Mapping[str, tuple[Iterable[float], Iterable[float]]]) -> None:
         """``path`` (PNG) with ``facts`` below the plot, and the numbers beside it as CSV."""
         scale = 2.0
         footer = int(self.fontMetrics().height() * 1.8)

@@ -74,9 +74,10 @@ class Button(QPushButton):
         enabled, hovered = self.isEnabled(), self.underMouse()
         pressed = self.isDown() or self.isChecked()
         if not enabled:
-            text = mix(theme.color("muted"), theme.color("surface"), 0.0 if theme.is_high_contrast else 0.3)
+            faint = mix(theme.color("muted"), theme.color("surface"), 0.3)
+            text = theme.color("grid") if theme.is_high_contrast else faint
             return (None if self.kind == "quiet" else theme.color("window")), (
-                None if self.kind == "quiet" else theme.color("border")
+                None if self.kind == "quiet" else theme.color("grid" if theme.is_high_contrast else "border")
             ), text
         if self.kind == "primary":
             fill = theme.color("accent")

@@ -37,7 +37,7 @@ class Card(QFrame):
         self.header.addWidget(self.subtitle, 1)
         outer.addLayout(self.header)
         self.title.setVisible(bool(title))
-        self.subtitle.setVisible(bool(title))
+        self.subtitle.setVisible(bool(title and subtitle))
         self.body = QVBoxLayout()
         self.body.setContentsMargins(0, 0, 0, 0)
         self.body.setSpacing(8)
@@ -48,7 +48,7 @@ class Card(QFrame):
         self.title.setText(title)
         self.subtitle.setText(subtitle)
         self.title.setVisible(bool(title))
-        self.subtitle.setVisible(bool(title))
+        self.subtitle.setVisible(bool(title and subtitle))
         self.setAccessibleName(title)
 
     def paintEvent(self, event: QPaintEvent) -> None:
