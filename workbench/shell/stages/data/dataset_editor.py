@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QPalette
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -110,8 +110,7 @@ class DatasetEditor(QWidget):
         layout.addWidget(self.splitter)
         self._labels_later = QTimer(self, singleShot=True, interval=400)
         self._labels_later.timeout.connect(self._read_labels)
-        session.theme.changed.connect(self._colour_table)
-        self._colour_table()
+        session.theme.changed.connect(self.table.viewport().update)
         session.dataset_edited.connect(self._dataset_edited)
 
     def _dress_table(self) -> None:
@@ -137,21 +136,13 @@ class DatasetEditor(QWidget):
         width = table.fontMetrics().horizontalAdvance
         table.setColumnWidth(NUMBER, width("1,000,000") + 14)
         table.setColumnWidth(SPLIT, width("validation") + 18)
-        table.setColumnWidth(STATE, width("edited, scheme break") + 18)
+        table.setColumnWidth(STATE, width("edited, scheme") + 16)
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._open_menu)
         table.selectionModel().currentRowChanged.connect(self._row_changed)
         table.entered_record.connect(self.focus_editor)
         table.doubleClicked.connect(lambda _index: self.focus_editor())
         table.delete_requested.connect(self.delete_chosen)
-
-    def _colour_table(self) -> None:
-        """A chosen row is pale, so that the tints of its spans stay visible."""
-        palette = self.session.theme.palette()
-        palette.setColor(QPalette.ColorRole.Highlight, self.session.theme.color("selection"))
-        palette.setColor(QPalette.ColorRole.HighlightedText, self.session.theme.color("text"))
-        self.table.setPalette(palette)
-        self.table.viewport().update()
 
     # -- what is shown ------------------------------------------------------------------------------------------
 

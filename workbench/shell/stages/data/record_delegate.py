@@ -62,7 +62,8 @@ class RecordDelegate(QStyledItemDelegate):
             if inside is not None:
                 colour = self._colours.index(inside.label)
                 box = QRectF(x - 2, top, width + (space if i + 1 < inside.end else 0) + 4, metrics.height())
-                painter.fillRect(box, self._theme.tint(colour))
+                if not self._theme.is_high_contrast:
+                    painter.fillRect(box, self._theme.tint(colour))
                 painter.setPen(QPen(self._theme.series(colour), 1.6))
                 painter.drawLine(box.bottomLeft(), box.bottomRight())
             painter.setPen(self._theme.color("text"))
