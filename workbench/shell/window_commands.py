@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from workbench.shell.session import Session
     from workbench.shell.stage_pages import StagePages
 
-HELP_PAGES = {"data": "data", "model": "models", "train": "training", "evaluate": "evaluation", "use": "using"}
+HELP_PAGES = {
+    "welcome": "getting-started",
+    "data": "data",
+    "model": "architectures",
+    "train": "training",
+    "evaluate": "results",
+    "use": "results",
+    "explain": "recurrence",
+}
+"""The help page of each view (F1)."""
 
 
 class WindowCommands:

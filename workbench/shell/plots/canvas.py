@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPen
+from PySide6.QtGui import QColor, QImage, QPainter, QPen, QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workbench.shell.plots.series import Floats
@@ -202,6 +202,10 @@ class Canvas(QWidget):
         for line in self._lines.values():
             self._dress_line(line)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit()
+
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.FontChange and hasattr(self, "item"):
             self.dress()
@@ -275,6 +279,7 @@ class Canvas(QWidget):
                 at = placed[-1] + need
             placed.append(at)
             line.label.setPos(float(line.x[-1]), at)
+            line.label.updateTextPos()
 
     def _summarise(self) -> None:
         parts = [

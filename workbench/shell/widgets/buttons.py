@@ -53,7 +53,7 @@ class Button(QPushButton):
 
     def sizeHint(self) -> QSize:
         metrics = self.fontMetrics()
-        width = metrics.horizontalAdvance(self.text().replace("&", "")) + 26
+        width = metrics.horizontalAdvance(self.text().replace("&", "")) + (18 if self.kind == "quiet" else 26)
         if not self.icon().isNull():
             width += self.iconSize().width() + 6
         return QSize(max(width, 32), max(MINIMUM_HEIGHT, metrics.height() + 13))
