@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -332,6 +333,34 @@ def test_a_bad_file_names_its_line_and_leaves_nothing(
     assert card is not None
     assert f"{path}:2" in card.details()
     assert session.project.store.datasets() == []
+
+
+def test_a_cancelled_import_leaves_nothing(
+    qtbot: Any, importing: DataStage, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "long.lines"
+    path.write_text("a b\n" * 5000)
+    going_on = threading.Event()
+    read = LineStream.__iter__
+
+    def slowly(self: LineStream) -> Any:
+        for number, record in enumerate(read(self)):
+            if number == 2500:
+                going_on.wait(10)
+            yield record
+
+    monkeypatch.setattr(LineStream, "__iter__", slowly)
+    importing.import_paths([path])
+    card = importing.importing
+    qtbot.waitUntil(lambda: card.proposal is not None)
+    card.start()
+    qtbot.waitUntil(lambda: "2,000 records" in card.phase.text())
+    assert not card.start_button.isEnabled()
+    card.cancel()
+    going_on.set()
+    qtbot.waitUntil(lambda: "cancelled" in card.reason.text())
+    assert session.project.store.datasets() == []
+    assert card.start_button.isEnabled()
 
 
 def test_unknown_files_are_refused_in_words(qtbot: Any, importing: DataStage, tmp_path: Path) -> None:
