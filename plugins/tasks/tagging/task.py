@@ -39,7 +39,8 @@ class TaggingModel:
         return self._codec
 
     def embedder(self, codec: Codec) -> Embedder:
-        return TaggingEmbedder(self.params, _own(codec))
+        self._codec = _own(codec)  # a model may be composed around a codec that another instance has fitted
+        return TaggingEmbedder(self.params, self._codec)
 
     def head(self, codec: Codec, input_size: int) -> Head:
         return TaggingHead(self.params, _own(codec), input_size)
