@@ -12,6 +12,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 
 from tagging_tools import SENTENCES, Tagger
+from workbench_plugins.tasks.tagging.task import TaggingModel
 
 from workbench.api import TaggedTokens, WorkbenchError
 from workbench.api.schemes import illegal_positions, spans
@@ -181,6 +182,16 @@ def test_the_report_tells_scores_confusion_and_the_worst_first():
     assert report.confusion_labels[-1] == "O"
     assert [example["record_id"] for example in report.examples][:1] == [9]
     assert report.from_json(report.to_json()) == report
+
+
+def test_the_report_of_a_model_composed_around_a_codec_knows_its_words():
+    tagger = Tagger()
+    results = tagger.predict(SENTENCES, DecodeOptions())
+    task = TaggingModel(tagger.task.params)
+    task.embedder(tagger.codec)
+    new = TaggedTokens(("Zork",), {"ner": ("O",)})
+    pairs = [(0, SENTENCES[0], results[0], 0.0), (1, new, tagger.predict([new], DecodeOptions())[0], 0.0)]
+    assert task.report("test", pairs).metrics["unknown_word_share"] == pytest.approx(1 / 8)
 
 
 def test_a_report_on_records_without_the_layer_says_so():
