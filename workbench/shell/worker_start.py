@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Notice = Callable[[Mapping[str, Any]], None]
+
+
+NICENESS = 4
+"""The worker gives way a little, so that the window stays quick when cores are few."""
 
 
 def worker_starter(
@@ -28,6 +34,15 @@ def worker_starter(
             on_ready=on_notice,
             on_exit=on_exit,
         )
-        return worker.start()
+        worker.start()
+        _step_back(worker.pid)
+        return worker
 
     return start
+
+
+def _step_back(pid: int | None) -> None:
+    if pid is None or os.name != "posix":
+        return
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, NICENESS)

@@ -110,6 +110,7 @@ class SmallCard(Card):
         self.session, self.curves = session, curves
         self.canvas = Canvas("Metric", theme=session.theme, x_label="step")
         self.chosen = "metric"
+        self._drawn: tuple[object, ...] = ()
         self.metric_title = "Metric"
         group = QButtonGroup(self)
         for name, title, note in SMALL_PLOTS:
@@ -121,12 +122,26 @@ class SmallCard(Card):
             self.header.addWidget(button)
         self.body.addWidget(self.canvas, 1)
 
+    def _state(self) -> tuple[object, ...]:
+        """Changes when there is something else to draw."""
+        if self.chosen == "metric":
+            sizes = tuple((name, series.size) for name, series in self.curves.metrics.items())
+        else:
+            sizes = ((self.chosen, self.curves.steps[self.chosen].size),)
+        run = self.session.run.path if self.session.run is not None else None
+        return (self.chosen, self.metric_title, run, self.session.theme.resolved, *sizes)
+
     def choose(self, id: str) -> None:
         self.chosen = id
+        self._drawn = ()
         self.canvas.reset_view()
         self.redraw()
 
     def redraw(self) -> None:
+        shown = self._state()
+        if shown == self._drawn:
+            return
+        self._drawn = shown
         note = next(note for name, _, note in SMALL_PLOTS if name == self.chosen)
         title = self.metric_title if self.chosen == "metric" else note[:1].upper() + note[1:]
         self.canvas.title = title
