@@ -94,6 +94,26 @@ class MainWindow(WindowCommands, QMainWindow):
         self.addDockWidget(area.BottomDockWidgetArea, self.docks["dock.bottom"])
         self.bottom_panel.setMinimumHeight(110)
         self.docks["dock.bottom"].hide()
+        self._add_panels()
+
+    def _add_panels(self) -> None:
+        """Docks of plugins, named by the contribution's id; they exist before any layout is restored."""
+        area = Qt.DockWidgetArea
+        places = {
+            "left": (area.LeftDockWidgetArea, (12, 2, 4, 4)),
+            "right": (area.RightDockWidgetArea, (4, 2, 12, 4)),
+            "bottom": (area.BottomDockWidgetArea, (12, 4, 12, 2)),
+        }
+        wanted = [panel for panel in self.session.catalogue.panels() if panel.area in places]
+        if not wanted:
+            return  # and what frames panels is not imported for nothing
+        from workbench.shell.panels import panel_cards
+
+        for panel, card in panel_cards(self.session, frozenset(places)):
+            where, margins = places[panel.area]
+            dock = Dock(panel.id, panel.title, card, margins)
+            self.addDockWidget(where, dock)
+            self.docks[panel.id] = dock
 
     def _default_sizes(self) -> None:
         horizontal, vertical = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
@@ -126,6 +146,9 @@ class MainWindow(WindowCommands, QMainWindow):
             if spec.group not in groups:
                 groups[spec.group] = menu.addMenu(spec.group)
             groups[spec.group].addAction(self.actions_by_id[spec.id])
+        for name, dock in self.docks.items():
+            if not name.startswith("dock."):
+                groups["View"].addAction(dock.toggleViewAction())
         self.menu = menu
         self.top_bar.menu_button.clicked.connect(self._show_menu)
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayou
 from workbench.api import Event, WorkbenchError
 from workbench.api.events import RunFinished, SamplePrediction
 from workbench.api.events import Warning as RunWarning
+from workbench.shell.panels import panel_cards
 from workbench.shell.session import Session
 from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.train.data import Curves
@@ -90,6 +91,8 @@ class TrainStage(Stage):
         self.split.setStretchFactor(0, 3)
         self.split.setStretchFactor(1, 2)
         self.lower_row.insertWidget(0, self.small, 1)
+        for _, card in panel_cards(self.session, frozenset({"train"})):
+            self.lower_row.addWidget(card, 1)
         self._plots_made = True
 
     def state(self) -> StageState:
