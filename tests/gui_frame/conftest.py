@@ -96,3 +96,10 @@ def project(session: Session, tmp_path: Path) -> Path:
     with Project.create(path, "news") as made:
         import_records(made.store, "small", sample.record, records)
     return path
+
+
+@pytest.fixture(autouse=True)
+def plain_look_afterwards(qapp: Any) -> Iterator[None]:
+    """Leave the one application as other tests expect it: light, text at its usual size."""
+    yield
+    Theme("light").apply(qapp)
