@@ -9,6 +9,7 @@ A contribution's options are a :class:`Params` subclass whose fields are made by
 
 from __future__ import annotations
 
+import difflib
 import types
 from dataclasses import dataclass
 from enum import Enum
@@ -99,14 +100,36 @@ def validate(params: type[Model], values: dict[str, Any], *, file: str | None = 
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"]) or "?"
-        known = ", ".join(params.model_fields)
-        fix = f"The options are: {known}." if first["type"] == "extra_forbidden" else "Change the value and try again."
+        full = f"{where + '.' if where else ''}{name}"
+        fix = "Change the value and try again."
+        if first["type"] == "extra_forbidden":
+            what, fix = f"There is no option {full}.", _near(params, first["loc"])
+        elif first["type"] == "missing":
+            what, fix = f"{full} is missing.", "Add it."
+        else:
+            what = f"{full}: {_WORDS.get(first['type'], first['msg'])} (got {first.get('input')!r:.80})."
         raise WorkbenchError(
-            f"{where + '.' if where else ''}{name}: {first['msg']} (got {first.get('input')!r}).",
+            what,
             fix=fix,
             file=file,
             details=str(error),
         ) from error
+
+
+_WORDS = {"tuple_type": "a list is expected", "dict_type": "a table is expected", "model_type": "a table is expected"}
+"""Where the validator's own words are Python's."""
+
+
+def _near(params: type[BaseModel], place: tuple[int | str, ...]) -> str:
+    """What there is where an unknown option was named, and what it may have meant."""
+    for part in place[:-1]:
+        inner = params.model_fields[str(part)].annotation if str(part) in params.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        params = inner
+    near = difflib.get_close_matches(str(place[-1]), list(params.model_fields), 2)
+    known = f"The options are: {', '.join(params.model_fields)}."
+    return f"Did you mean {' or '.join(near)}? {known}" if near else known
 
 
 def _describe_field(name: str, info: Any) -> ParamSpec:

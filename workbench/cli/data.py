@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,15 +71,25 @@ def export(
 
 @contextmanager
 def open_or_create(context: CliContext, path: Path) -> Iterator[Project]:
-    """The project at ``path``; a new one named after the folder where there is none."""
+    """The project at ``path``; a new one named after the folder where there is none, gone again if the block fails."""
     from workbench.project import Project
 
     if (path / "project.toml").is_file():
-        project = context.open_project(path)
-    else:
-        project = Project.create(path, path.resolve().name, record_types=record_types(context.plugins()))
-    with project:
-        yield project
+        with context.open_project(path) as project:
+            yield project
+        return
+    existed = path.is_dir()
+    project = Project.create(path, path.resolve().name, record_types=record_types(context.plugins()))
+    try:
+        with project:
+            yield project
+    except BaseException:  # the project was made for this alone: nothing of it stays
+        if existed:
+            for entry in list(path.iterdir()):
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+        raise
 
 
 @contextmanager
@@ -112,7 +123,7 @@ def _import(
     progress: Callable[[int, int, int], None],
 ) -> ImportReport:
     from workbench.data.importing import import_files as import_into
-    from workbench.data.proposals import propose
+    from workbench.data.proposals import explain_unknown, propose
 
     catalogue = context.plugins().catalogue
     options: dict[str, Any] = {}
@@ -122,12 +133,7 @@ def _import(
     else:
         proposals = propose(catalogue, files)
         if not proposals:
-            known = ", ".join(importer.id for importer in catalogue.importers()) or "none"
-            raise WorkbenchError(
-                "No importer knows what these files are.",
-                fix=f"Name one with --importer. There are: {known}.",
-                file=files[0],
-            )
+            raise explain_unknown(catalogue, files)
         importer, pairs, options = proposals[0].importer, list(proposals[0].files), dict(proposals[0].options)
         context.console(stderr=True).print(f"{importer.title}: {proposals[0].reason}", markup=False)
     if split is not None:

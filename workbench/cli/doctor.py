@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from workbench.api import WorkbenchError
 from workbench.cli.context import CliContext
 
 LOW_DISK_GIB = 2.0
@@ -40,9 +41,16 @@ class Check:
 def doctor(
     ctx: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    restore: Annotated[
+        Path | None,
+        typer.Option(metavar="PROJECT", help="Put the last good copy of a project's data in place of damaged ones."),
+    ] = None,
 ) -> None:
     """Look at the environment: Python, torch, GPU, Qt, display, disk, plugins. Ends with status 1 on a problem."""
     context: CliContext = ctx.obj
+    if restore is not None:
+        restore_data(context, restore)
+        return
     checks = list(examine(context))
     if as_json:
         typer.echo(json.dumps([asdict(check) for check in checks], indent=2, ensure_ascii=False))
@@ -56,6 +64,33 @@ def doctor(
                 console.print(f"{'':20}{check.fix}", markup=False)
     if any(check.state == "problem" for check in checks):
         raise typer.Exit(1)
+
+
+def restore_data(context: CliContext, project: Path) -> None:
+    """Put the backup in the place of a project's damaged data; the damaged ones stay beside it. Whole data are kept."""
+    from workbench.data import backup
+    from workbench.project.project import STORE_NAME
+
+    if not (project / "project.toml").is_file():
+        raise WorkbenchError(
+            "There is no project here.", why="A project is a folder with a project.toml in it.", file=project
+        )
+    try:
+        context.open_project(project, read_only=True).close()
+    except WorkbenchError as error:
+        if "newer version" in error.what:
+            raise
+    else:
+        raise WorkbenchError(
+            "These data are whole, so nothing was restored.", fix="Edits are taken back in the Data stage.", file=project
+        )
+    aside = backup.restore(project / STORE_NAME)
+    with context.open_project(project, read_only=True) as opened:
+        found = ", ".join(f"{info.name} ({info.count:,} records)" for info in opened.store.datasets()) or "no dataset"
+    console = context.console()
+    console.print(f"Restored: {found}.", markup=False)
+    if aside.exists():
+        console.print(f"The damaged data are kept as {aside.name}.", markup=False)
 
 
 def examine(context: CliContext) -> Iterator[Check]:

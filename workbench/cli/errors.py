@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+
 from workbench.api import WorkbenchError
+from workbench.api.files import explain_os_error
 
 
 def show_error(error: WorkbenchError) -> None:
@@ -19,3 +23,38 @@ def show_error(error: WorkbenchError) -> None:
             block.append(f"\n  {label + ':':<7}", style="dim")
             block.append(text)
     console.print(block)
+
+
+def unexpected(error: Exception) -> WorkbenchError:
+    """What is told of an error nobody foresaw: still one block, and how to see more."""
+    if isinstance(error, OSError) and error.filename:
+        told = explain_os_error(error, str(error.filename), "cannot be read or written")
+        return WorkbenchError(told.what, why=told.why, fix=told.fix, file=told.file)
+    return WorkbenchError(
+        "Something went wrong that Recurra did not foresee.",
+        why=f"{type(error).__name__}: {error}".strip().splitlines()[0],
+        fix="Run the command again with --debug for the whole story, and please report it.",
+    )
+
+
+def log_plainly(debug: bool) -> None:
+    """Warnings of our own modules as one line each on the error stream; everything, with tracebacks, for --debug."""
+    logger = logging.getLogger("workbench")
+    for handler in list(logger.handlers):
+        if isinstance(handler, _OneLine):
+            logger.removeHandler(handler)
+    logger.addHandler(_OneLine(debug))
+    logger.setLevel(logging.DEBUG if debug else logging.WARNING)
+
+
+class _OneLine(logging.Handler):
+    """Writes to whatever the error stream is when something is logged."""
+
+    def __init__(self, debug: bool) -> None:
+        super().__init__(logging.DEBUG if debug else logging.WARNING)
+        self._debug = debug
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s" if debug else "%(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        print(text if self._debug else text.splitlines()[0], file=sys.stderr)

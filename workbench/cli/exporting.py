@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from workbench.api import Exporter, Report, WorkbenchError
-from workbench.api.files import atomic_path
+from workbench.api.files import atomic_path, sha256_file
 from workbench.cli.context import CliContext, find_run
 
 
@@ -85,8 +85,9 @@ def export_run_to(context: CliContext, path: Path, output: Path, exporter_id: st
         raise WorkbenchError(
             "This run has no finished model.", fix="Train it to its end, or stop it and keep the best.", file=run.path
         )
+    check_model(run.model_folder)
     models = [exporter for exporter in exporters if exporter.of == "model"]
-    if chosen is not None or (output.suffix and any(exporter.suffix == output.suffix for exporter in models)):
+    if chosen is not None or output.suffix:
         exporter = chosen or _choose(models, None, output.suffix, "")
         with atomic_path(output) as temporary:
             exporter.factory.resolve()(run.model_folder, temporary)
@@ -95,6 +96,26 @@ def export_run_to(context: CliContext, path: Path, output: Path, exporter_id: st
             raise WorkbenchError("There is already something here.", fix="Name a new folder.", file=output)
         shutil.copytree(run.model_folder, output)
     return f"model written to {output}"
+
+
+def check_model(folder: Path) -> None:
+    """:class:`WorkbenchError` when a file of a finished model is not what its manifest says: a damaged one stays here."""
+    why = ""
+    try:
+        digests = dict(json.loads((folder / "manifest.json").read_bytes())["sha256"])
+        for name, digest in digests.items():
+            if "/" in name or "\\" in name or sha256_file(folder / name) != digest:
+                why = f"{name}: its checksum does not match."
+                break
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        why = f"It cannot be read: {error}."
+    if why:
+        raise WorkbenchError(
+            "This model is damaged, so it was not exported.",
+            why=why,
+            fix="Resume its run to write it again.",
+            file=folder,
+        )
 
 
 def _choose(fitting: list[Exporter], wanted: str | None, suffix: str, like: str) -> Exporter:

@@ -18,7 +18,7 @@ import typer
 from workbench.api import WorkbenchError
 from workbench.cli import benchmark, data, demo, doctor, plugins, runs, train, use, window
 from workbench.cli.context import CliContext
-from workbench.cli.errors import show_error
+from workbench.cli.errors import log_plainly, show_error, unexpected
 
 HELP = """Recurra: build, train, use and understand recurrent networks.
 
@@ -52,6 +52,7 @@ def run(words: Sequence[str]) -> int:
     given = {flag for flag in _GLOBAL_FLAGS if flag in words[:end]}
     words = [word for i, word in enumerate(words) if i >= end or word not in _GLOBAL_FLAGS]
     context = CliContext(debug="--debug" in given, safe_mode="--safe-mode" in given)
+    log_plainly(context.debug)
     try:
         app, words = _app(context, words)
         app(args=words, prog_name="recurra", obj=context)
@@ -68,6 +69,11 @@ def run(words: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if context.debug:
+            raise
+        show_error(unexpected(error))
+        return 1
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -147,7 +148,9 @@ def make_teller(console: Console, run: RunFolder, catalogue: Catalogue) -> Telle
 
 def epoch_line(event: EpochMetrics, max_epochs: int) -> str:
     epoch = f"epoch {event.epoch:>{len(str(max_epochs))}}/{max_epochs}" if max_epochs else f"epoch {event.epoch}"
-    losses = f"loss {event.train_loss:.4f}  validation {event.validation_loss:.4f}"
+    losses = f"loss {event.train_loss:.4f}"
+    if not math.isnan(event.validation_loss):
+        losses += f"  validation {event.validation_loss:.4f}"
     best = "  best" if event.best else f"  {event.epochs_since_best} since best"
     return f"{epoch}  {losses}  {format_metrics(event.metrics)}{best}  at {event.seconds:.1f} s"
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from workbench.api import WorkbenchError
 from workbench.cli.context import CliContext
+from workbench.cli.errors import show_error
+
+if TYPE_CHECKING:
+    from workbench.runs import RunFolder, RunState
 
 
 def runs(
@@ -26,7 +30,7 @@ def runs(
         raise WorkbenchError(
             "There is no project here.", why="A project is a folder with a project.toml in it.", file=project
         )
-    listed = [(run, run.state()) for run in list_runs(project / "runs")]
+    listed = [(run, _state(run)) for run in list_runs(project / "runs")]
     if as_json:
         hidden = ("last_events",)
         values = [
@@ -52,3 +56,14 @@ def runs(
         best = f"{best} (epoch {state.best_epoch})" if best else "-"
         table.add_row(run.id, status, epoch, str(state.step), best, f"{state.seconds:.0f} s")
     console.print(table)
+
+
+def _state(run: RunFolder) -> RunState:
+    """The state of a run; one whose files cannot be read is told about and does not hide the others."""
+    from workbench.runs import RunState
+
+    try:
+        return run.state()
+    except WorkbenchError as error:
+        show_error(error)
+        return RunState("interrupted", "its files cannot be read")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +16,7 @@ from workbench.cli.context import CliContext, find_run, project_of_run
 from workbench.cli.flags import Section, flags_of, merge, with_flags
 
 if TYPE_CHECKING:
+    from workbench.project import Project
     from workbench.runs import RunConfig
 
 RESERVED = ("project", "dataset", "task", "architecture", "name", "input", "limit", "help", "debug", "safe-mode")
@@ -57,6 +60,14 @@ def _train(
     second Ctrl+C ends at once, and the run can be resumed.
     """
     context: CliContext = ctx.obj
+    if run_file is not None and run_file.is_dir():
+        if (run_file / "project.toml").is_file():
+            raise WorkbenchError(
+                "A run file is wanted here; this is a project.",
+                fix=f"Name the project so: recurra train --project {run_file} --task ID --architecture ID",
+                file=run_file,
+            )
+        run_file = run_file / "run.toml"
     values: dict[str, Any] = _read(run_file) if run_file is not None else {}
     for section, id_ in (("task", task), ("architecture", architecture)):
         if id_ is not None and values.get(section, {}).get("id") != id_:
@@ -71,9 +82,10 @@ def _train(
     folder = _project_folder(project, run_file, values["data"].get("project", ""))
     values["data"]["project"] = ""
     with context.open_project(folder) as opened:
-        values["data"].setdefault("dataset", _newest_dataset(opened))
+        if "dataset" not in values["data"]:
+            values["data"]["dataset"] = _newest_dataset(context, opened, values)
         config = make_config(context, values, str(run_file) if run_file else None)
-        opened.store.dataset(config.data.dataset)
+        check_records(context, opened, config)
         from workbench.cli.training import train_here
 
         raise typer.Exit(train_here(context, opened, opened.new_run(config)))
@@ -111,20 +123,43 @@ def make_config(context: CliContext, values: dict[str, Any], file: str | None = 
             raise WorkbenchError(
                 f"Which {section}?", why=f"There are: {listed}.", fix=f"Add --{section} ID.", file=file
             )
-    config = parse_config(values, file)
+    with located(file):
+        config = parse_config(values, file)
     task, architecture = catalogue.task(config.task.id), catalogue.architecture(config.architecture.id)
     fits = compatibility(task, architecture)
     if not fits:
-        raise WorkbenchError(f"{architecture.title} cannot do {task.title}.", why=fits.reason, file=file)
-    validate(task.params, dict(config.task.params), file=file, where="task")
-    validate(architecture.params, dict(config.architecture.params), file=file, where="architecture")
+        able = [item.id for item in catalogue.architectures() if compatibility(task, item)]
+        raise WorkbenchError(
+            f"{architecture.title} cannot do {task.title}.",
+            why=fits.reason,
+            fix=f"These can: {', '.join(able)}." if able else "Choose another task.",
+            file=file,
+        )
+    with located(file):
+        validate(task.params, dict(config.task.params), file=file, where="task")
+        validate(architecture.params, dict(config.architecture.params), file=file, where="architecture")
     return config
+
+
+@contextmanager
+def located(file: str | None) -> Iterator[None]:
+    """Give an error about an option of a run file the line on which the option stands."""
+    from workbench.runs.config import line_of_option
+
+    try:
+        yield
+    except WorkbenchError as error:
+        named = re.search(r"(?:^|option )(\w+(?:\.\w+)+)[:.]", error.what)
+        if file is not None and error.line is None and named:
+            error.line = line_of_option(Path(file), named[1])
+        raise
 
 
 def _read(path: Path) -> dict[str, Any]:
     from workbench.runs import load_config
 
-    load_config(path)  # says what is wrong with it, and where
+    with located(str(path)):
+        load_config(path)  # says what is wrong with it, and where
     return tomllib.loads(path.read_text(encoding="utf-8-sig"))
 
 
@@ -156,10 +191,36 @@ def _project_folder(asked: Path | None, run_file: Path | None, written: str) -> 
     )
 
 
-def _newest_dataset(project: Any) -> str:
+def _newest_dataset(context: CliContext, project: Project, values: Mapping[str, Any]) -> str:
+    """The newest dataset whose records the task can read, or simply the newest."""
     datasets = project.store.datasets()
     if not datasets:
         raise WorkbenchError(
             "This project has no data yet.", fix=f"Import some: recurra import {project.path} FILES…", file=project.path
         )
-    return str(datasets[-1].name)
+    wanted = str(values.get("task", {}).get("id", ""))
+    records = {task.id: task.record for task in context.plugins().catalogue.tasks()}
+    fitting = [info for info in datasets if info.record == records.get(wanted)]
+    return (fitting or datasets)[-1].name
+
+
+def check_records(context: CliContext, project: Project, config: RunConfig) -> None:
+    """:class:`WorkbenchError` where the dataset is not there, is of another kind, or has no training records."""
+    info = project.store.dataset(config.data.dataset)
+    task = context.plugins().catalogue.task(config.task.id)
+    if info.record != task.record:
+        raise WorkbenchError(
+            f"{task.title} cannot learn from the dataset {info.name!r}.",
+            why=f"It holds records of the kind {info.record!r}; needed is {task.record!r}.",
+            fix="Name another dataset with --dataset, or import the file with another importer.",
+            file=project.path,
+        )
+    counts = project.store.split_counts(info.id)
+    if not counts.get(config.data.train):
+        have = ", ".join(f"{count:,} {split or 'in no split'}" for split, count in counts.items())
+        raise WorkbenchError(
+            f"There is nothing to train on: the split {config.data.train!r} of {info.name!r} is empty.",
+            why=f"The dataset has {have or 'no records'}.",
+            fix="Assign splits in the window's Data stage, or import again with --split train.",
+            file=project.path,
+        )

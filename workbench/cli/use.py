@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from workbench.api import WorkbenchError
 from workbench.cli.context import CliContext, find_run, project_of_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from workbench.api import Record, Report, Result
     from workbench.engine.predict import Predictor
@@ -36,6 +37,12 @@ def predict(
     context: CliContext = ctx.obj
     if text and file:
         raise WorkbenchError("Give the text or a file, not both.")
+    if as_format not in (None, "text", "jsonl") and file is None:
+        raise WorkbenchError(
+            f"Answers cannot be written as {as_format!r}.", fix="Use --format text or jsonl; a --file has more formats."
+        )
+    if text and not any(part.strip() for part in text):
+        raise WorkbenchError("There is nothing to read: the text is empty.", fix=f'Try: recurra predict {run} "…"')
     if not text and file is None and sys.stdin.isatty():
         raise WorkbenchError("There is nothing to read.", fix=f'Type it: recurra predict {run} "…", or use --file.')
     from workbench.engine.predict import load_bundle
@@ -94,14 +101,32 @@ def evaluate(
 
 def _model(path: Path) -> Path:
     """A finished model's folder: of a bundle that was copied somewhere, of a run, or of a project's newest run."""
+    if path.is_file() and path.suffix == ".zip":
+        raise WorkbenchError(
+            "This is a packed model.", fix=f"Unpack it, then name its folder: unzip {path} -d {path.stem}", file=path
+        )
     return path if (path / "manifest.json").is_file() else find_run(path).path
 
 
 def _records(predictor: Predictor, text: list[str] | None) -> Iterator[Record]:
     """Records of the texts given, or of each line of standard input."""
-    for part in text or sys.stdin:
+    for part in text or _typed_lines():
         if part.strip():
             yield from predictor.parse(part)
+
+
+def _typed_lines() -> Iterator[str]:
+    """The lines of standard input, as UTF-8 whatever the terminal's setting; what is not is refused, not guessed."""
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise WorkbenchError(
+                f"The input is not UTF-8 text: byte {error.start + 1} of this line is 0x{line[error.start]:02x}.",
+                fix="Convert it first: iconv -f latin1 -t utf-8",
+                file="standard input",
+                line=number,
+            ) from error
 
 
 def _predict_file(
@@ -146,26 +171,16 @@ def _text_of(record: Record, result: Result) -> str:
     return f"{record.search_text()}\n  {result.summary() or 'nothing found'}"
 
 
-class _writer:  # noqa: N801 - a context manager that reads like a function
+@contextmanager
+def _writer(output: Path | None) -> Iterator[Callable[[str], object]]:
     """Writes lines to a file, whole or not at all, or to the terminal."""
+    if output is None:
+        yield lambda line: print(line, flush=True)
+        return
+    from workbench.api.files import atomic_path
 
-    def __init__(self, output: Path | None) -> None:
-        from contextlib import ExitStack
-
-        self._stack = ExitStack()
-        self._output = output
-
-    def __enter__(self):  # type: ignore[no-untyped-def]
-        if self._output is None:
-            return lambda line: print(line, flush=True)
-        from workbench.api.files import atomic_path
-
-        temporary = self._stack.enter_context(atomic_path(self._output))
-        file = self._stack.enter_context(temporary.open("w", encoding="utf-8", newline="\n"))
-        return lambda line: file.write(line + "\n")
-
-    def __exit__(self, *details: object) -> None:
-        self._stack.__exit__(*details)  # type: ignore[arg-type]
+    with atomic_path(output) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        yield lambda line: file.write(line + "\n")
 
 
 def _show_report(context: CliContext, report: Report) -> None:

@@ -75,11 +75,23 @@ def read_only_error(path: Path) -> WorkbenchError:
 def damaged_error(path: Path, details: str) -> WorkbenchError:
     backup = backup_path(path)
     fix = (
-        f"The last good copy is {backup.name}: restore it with “Restore last good data” or `recurra doctor --restore`."
+        f"The last good copy is {backup.name}: put it back with recurra doctor --restore {path.parent}"
         if backup.exists()
         else "There is no backup; import the data again into a new project."
     )
-    return WorkbenchError("The project's data are damaged.", why="", fix=fix, file=path, details=details)
+    why = "Its file was changed or cut short by something else: a failing disk, a broken copy, another program."
+    return WorkbenchError("The project's data are damaged.", why=why, fix=fix, file=path, details=details)
+
+
+def half_character(path: Path | None, line: int = 0) -> WorkbenchError:
+    """The error for a text with half of a surrogate pair, which no encoding can write."""
+    return WorkbenchError(
+        "There is half a character in this text (a lone surrogate such as \\ud800).",
+        why="The program it comes from cut a text in the middle of a character.",
+        fix="Mend the text; nothing was changed.",
+        file=path,
+        line=line or None,
+    )
 
 
 class Connections:
@@ -157,6 +169,8 @@ class Connections:
                 raise
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
+        except UnicodeEncodeError as error:
+            raise half_character(self.path) from error
 
     @property
     def is_closed(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,8 @@ from workbench.api.files import explain_os_error
 _logger = logging.getLogger(__name__)
 
 HEAD_BYTES = 1 << 16
+OFFERED = ("latin-1", "cp1252", "cp1251", "koi8-r", "gb18030", "shift_jis")
+"""Encodings named to somebody whose file is not in UTF-8; the importers know more."""
 
 _WORDS = {
     "train": "train",
@@ -111,6 +114,85 @@ def propose(
             )
         )
     return sorted(proposals, key=lambda proposal: -proposal.confidence)
+
+
+def explain_unknown(catalogue: Catalogue, paths: Sequence[Path]) -> WorkbenchError:
+    """Why :func:`propose` has no answer for ``paths``: nothing there, binary, or in an encoding that must be named.
+
+    An encoding is never guessed silently; the one a file seems to be in is offered in the words of the import.
+    """
+    files, _ = _files(paths)
+    known = ", ".join(importer.id for importer in catalogue.importers()) or "none"
+    if not files:
+        return WorkbenchError("There is no file in this folder.", fix="Check the path.", file=paths[0])
+    path = files[0]
+    head = _head(path)
+    marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    if not head.removeprefix(codecs.BOM_UTF8).strip():
+        return WorkbenchError(
+            "The file is empty." if not head else "The file holds only white space.",
+            fix="Check that it was copied whole.",
+            file=path,
+        )
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return WorkbenchError("The file is in UTF-32.", fix="Save it as UTF-8.", file=path)
+    if head.startswith(marks) or _alternating(head):
+        return WorkbenchError(
+            "The file seems to be in UTF-16.",
+            why="It begins with the mark of UTF-16." if head.startswith(marks) else "Every other byte is zero.",
+            fix=_name_encoding(catalogue, path, head, ("utf-16",)),
+            file=path,
+        )
+    if b"\0" in head:
+        return WorkbenchError(
+            "This is not a text file.",
+            why="It contains zero bytes: an archive, a picture, or another binary file.",
+            fix="Unpack it, or convert it to text first.",
+            file=path,
+        )
+    try:
+        codecs.getincrementaldecoder("utf-8")("strict").decode(head, final=len(head) < HEAD_BYTES)
+    except UnicodeDecodeError as error:
+        if sum(byte < 9 or 13 < byte < 32 for byte in head) * 50 > len(head):
+            return WorkbenchError(
+                "This is not a text file.", why="It holds bytes that no text has.", fix="Check the file.", file=path
+            )
+        return WorkbenchError(
+            f"The file is not in UTF-8: byte {error.start + 1:,} is 0x{head[error.start]:02x}.",
+            why="It is in another encoding, or is damaged.",
+            fix=_name_encoding(catalogue, path, head, OFFERED),
+            file=path,
+            line=head.count(b"\n", 0, error.start) + 1,
+        )
+    return WorkbenchError(
+        "No importer knows what this file is.", fix=f"Name one with --importer. There are: {known}.", file=path
+    )
+
+
+def _alternating(head: bytes) -> bool:
+    """Whether the zero bytes lie as in UTF-16 of mostly Latin text: all at even, or all at odd places."""
+    zeros = head.count(b"\0")
+    return zeros * 3 > len(head) and max(head[::2].count(b"\0"), head[1::2].count(b"\0")) > 0.98 * zeros
+
+
+def _name_encoding(catalogue: Catalogue, path: Path, head: bytes, encodings: Sequence[str]) -> str:
+    """How to import ``path`` with an encoding named; the importer is the one that knows the decoded text."""
+    first = encodings[0]
+    codec = "utf-16-be" if first == "utf-16" and head[::2].count(b"\0") > head[1::2].count(b"\0") else first
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        codec = "utf-16"
+    text = head.decode(codec, errors="ignore").encode()
+    best: tuple[float, str] = (0.0, "IMPORTER")
+    for importer in catalogue.importers():
+        try:
+            sniff = importer.sniff.resolve()(text, path)
+        except Exception:
+            _logger.debug("importer %s failed while looking at %s", importer.id, path, exc_info=True)
+            continue
+        if sniff is not None and sniff.confidence > best[0]:
+            best = (sniff.confidence, importer.id)
+    others = f", or with {', '.join(encodings[1:])} in its place" if encodings[1:] else ""
+    return f"Name its encoding: --importer {best[1]} --option encoding={first}{others}; or save it as UTF-8."
 
 
 def _together(found: Mapping[Path, Sniff]) -> list[Path]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from workbench.api import WorkbenchError
+from workbench.data.connection import damaged_error
 
 SCHEMA_VERSION = 1
 
@@ -100,12 +101,16 @@ def create_tables(connection: sqlite3.Connection) -> None:
 
 def read_version(connection: sqlite3.Connection, path: Path) -> int:
     """The schema version of an opened database; :class:`WorkbenchError` for one that is not ours, or is newer."""
+    if path.stat().st_size == 0:
+        raise damaged_error(path, "The file is empty.")
     found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'meta'").fetchone()
     row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() if found else None
     if row is None:
         raise WorkbenchError(
             "This database was not written by Recurra.", why="It holds other tables.", fix="Check the path.", file=path
         )
+    if not str(row[0]).isdigit():
+        raise damaged_error(path, f"Its schema_version is {row[0]!r}.")
     version = int(row[0])
     if version > SCHEMA_VERSION:
         raise WorkbenchError(

@@ -20,7 +20,7 @@ from workbench.api import SPLITS, RecordType, StoredRecord, WorkbenchError
 from workbench.api.records import BUILT_IN_RECORD_TYPES
 from workbench.data import backup, history, schema
 from workbench.data.changes import Context, carry_out, read_records
-from workbench.data.connection import Connections, explain
+from workbench.data.connection import Connections, backup_path, explain
 from workbench.data.edits import Edit
 from workbench.data.history import HistoryEntry, Outcome
 from workbench.data.query import Query, where
@@ -83,6 +83,13 @@ class DatasetStore:
         """Open an existing store, checked for damage; for reading only where its file may not be written to."""
         path = Path(path)
         if not path.is_file():
+            if backup_path(path).is_file():
+                raise WorkbenchError(
+                    "The project's data are gone.",
+                    why="Their file is not there, but the last good copy of it is.",
+                    fix=f"Put the copy back with recurra doctor --restore {path.parent}",
+                    file=path,
+                )
             raise WorkbenchError("There is no such database.", fix="Check the path.", file=path)
         connections = Connections(path, read_only=read_only or not _writable(path))
         try:

@@ -32,7 +32,11 @@ def predict_file(
     of predictions; without one, ``.jsonl`` (a record and its result in each line) and ``.txt`` (a summary a line).
     """
     if not source.is_file():
-        raise WorkbenchError("There is no such file.", fix="Check the path.", file=source)
+        raise WorkbenchError(
+            "This is a folder." if source.is_dir() else "There is no such file.",
+            fix="Name one file." if source.is_dir() else "Check the path.",
+            file=source,
+        )
     count = 0
 
     def counted(pairs: Iterable[tuple[Record, Result]]) -> Iterator[tuple[Record, Result]]:
@@ -45,6 +49,13 @@ def predict_file(
     write = _writer(predictor, target, catalogue)
     with atomic_path(target) as temporary:
         write(counted(predictor.predict_stream(records, options)), temporary)
+        if not count:
+            raise WorkbenchError(
+                "There is nothing to read in this file.",
+                why="It is empty, or holds only empty lines.",
+                fix="Check the path, and that the file was copied whole.",
+                file=source,
+            )
     return count
 
 
@@ -80,7 +91,12 @@ def _decoded(lines: Iterable[str], source: Path) -> Iterator[str]:
             yield line
     except UnicodeDecodeError as error:
         raise WorkbenchError(
-            "This file is not UTF-8 text.", why=str(error), fix="Save it as UTF-8.", file=source, line=number + 1
+            "This file is not UTF-8 text.",
+            why="It is binary or in another encoding, which is not guessed.",
+            fix=f"Save it as UTF-8: iconv -f latin1 -t utf-8 {source.name}",
+            file=source,
+            line=number + 1,
+            details=str(error),
         ) from error
 
 

@@ -104,30 +104,42 @@ def read_bundle(path: Path, catalogue: Catalogue) -> Bundle:
             file=path,
         )
     manifest = _json(folder / MANIFEST)
-    if int(manifest.get("schema_version", 0)) > SCHEMA_VERSION:
+    version = manifest.get("schema_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise _damaged(folder / MANIFEST, "it does not state its schema_version")
+    if version > SCHEMA_VERSION:
         raise WorkbenchError(
-            f"This model was written by a newer version (schema {manifest['schema_version']}; "
-            f"this one reads up to {SCHEMA_VERSION}).",
+            f"This model was written by a newer version (schema {version}; this one reads up to {SCHEMA_VERSION}).",
             fix="Update Recurra to use it.",
             file=folder,
         )
-    blobs = {name: _checked(folder / name, str(digest)) for name, digest in dict(manifest["sha256"]).items()}
+    digests = manifest["sha256"]
+    for name in (WEIGHTS, CODEC, CONFIG, METRICS):
+        if name not in digests:
+            raise _damaged(folder / MANIFEST, f"it does not name {name}")
+    # only the names known here are opened: a manifest from elsewhere may name any path
+    blobs = {name: _checked(folder / name, str(digests[name])) for name in (WEIGHTS, CODEC, CONFIG, METRICS)}
     config = load_config(folder / CONFIG)
     _, task = make_task(config, catalogue)
-    codec = task.load_codec(json.loads(blobs[CODEC])["codec"])
+    try:
+        codec = task.load_codec(json.loads(blobs[CODEC])["codec"])
+        metrics = dict(json.loads(blobs[METRICS])["metrics"])
+    except (ValueError, KeyError, TypeError) as error:  # whole, as its checksum says, but not what is expected
+        raise _damaged(folder / CODEC, f"it cannot be read ({error})") from error
     model = compose(config, catalogue, codec)
     try:
         weights = load(blobs[WEIGHTS])
     except SafetensorError as error:
         raise _damaged(folder / WEIGHTS, str(error)) from error
     load_weights(model, weights, folder / WEIGHTS)
-    metrics = json.loads(blobs[METRICS])["metrics"]
-    return Bundle(model.eval(), config, dict(metrics), manifest)
+    return Bundle(model.eval(), config, metrics, manifest)
 
 
 def _checked(path: Path, digest: str) -> bytes:
     try:
         blob = path.read_bytes()
+    except FileNotFoundError as error:
+        raise _damaged(path, "it is missing") from error
     except OSError as error:
         raise _damaged(path, str(error)) from error
     if hashlib.sha256(blob).hexdigest() != digest:

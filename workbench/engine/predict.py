@@ -89,7 +89,11 @@ class Predictor:
         source = ListSource({split: records}) if isinstance(records, Sequence) else records
         encoded: Split = encode_split(source, split, self.model.codec, progress=lambda *_: check())
         if len(encoded) == 0:
-            raise WorkbenchError(f"There is nothing to evaluate: the split {split!r} is empty.")
+            raise WorkbenchError(
+                f"There is nothing to evaluate: the split {split!r} is empty.",
+                why="No record of the dataset is in it, or those that are have no step.",
+                fix="Choose another split (train, validation or test), or assign records to it.",
+            )
 
         def told(done: int, total: int) -> None:
             check()

@@ -114,11 +114,11 @@ class _Session:
             reason = ended.reason
         except Exception as caught:
             reason, error = explain(caught)
-            logger.warning("run %s ended: %s", self.run.id, error, exc_info=caught)
+            logger.info("run %s ended: %s", self.run.id, error, exc_info=caught)  # the journal tells it to people
         try:
             self._keep(reason)
         except Exception as caught:  # the end is told even when the model could not be written
-            logger.warning("run %s: its model was not written", self.run.id, exc_info=caught)
+            logger.info("run %s: its model was not written", self.run.id, exc_info=caught)
             if error is None:
                 reason, error = explain(caught)
         trainer_state = self.trainer.state if self.trainer is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field
 
 from workbench.api import Params, WorkbenchError, option, validate
+from workbench.api.files import explain_os_error
 
 SCHEMA_VERSION = 1
 
@@ -148,7 +150,7 @@ class DataSection(_Section):
     train: str = "train"
     validation: str = "validation"
     test: str = "test"
-    limit: int = 0
+    limit: int = Field(0, ge=0)
     """Use only the first so many training records; 0 uses all."""
 
 
@@ -184,8 +186,30 @@ def load_config(path: Path) -> RunConfig:
     except FileNotFoundError as error:
         raise WorkbenchError("There is no such run file.", file=path, fix="Check the path.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise WorkbenchError(f"Not valid TOML: {error}.", file=path, fix="Mend the line named.") from error
+        line = re.search(r"at line (\d+)", str(error))
+        raise WorkbenchError(
+            f"Not valid TOML: {error}.", file=path, fix="Mend the line named.", line=int(line[1]) if line else None
+        ) from error
+    except OSError as error:
+        raise explain_os_error(error, path, "cannot be read") from error
     return parse_config(values, str(path))
+
+
+def line_of_option(path: Path, dotted: str) -> int | None:
+    """The line of a run file on which the option ``dotted`` (``training.seed``, ``task.layer``) stands, if any."""
+    section, _, name = dotted.rpartition(".")
+    wanted = {section, f"{section}.params"}
+    present = ""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    for number, line in enumerate(lines, start=1):
+        if header := re.match(r"\s*\[+\s*([\w.]+)\s*\]+", line):
+            present = header[1]
+        elif present in wanted and re.match(rf"\s*\"?{re.escape(name)}\"?\s*=", line):
+            return number
+    return None
 
 
 def dump_config(config: RunConfig) -> str:

@@ -128,7 +128,9 @@ def sniff(head: bytes, path: Path) -> Sniff | None:
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     rows = [line.split("\t") for line in lines]
     if not rows or any(len(row) != len(COLUMNS) for row in rows) or rows[0][0] not in ("1", "1-2", "0.1"):
-        return None
+        # a file that calls itself CoNLL-U is not taken for something else because a line of it is broken
+        named = path.suffix == ".conllu" and rows
+        return Sniff(0.4, "CoNLL-U by its name, but not every line is.", {}) if named else None
     upos = {row[3] for row in rows} - {"_"}
     xpos = {row[4] for row in rows} - {"_"}
     layers = [name for name, found in (("upos", upos), ("xpos", xpos)) if found] or ["upos"]

@@ -24,6 +24,7 @@ from workbench.api.textfiles import TextFile, decode_head
 
 _HEAD_LINES = 2000
 _MAX_PROBLEMS = 200
+_ENDINGS = (".jsonl", ".ndjson")
 
 
 class JsonlStream:
@@ -99,6 +100,8 @@ class JsonlStream:
                 tags = tags_of(found, len(tokens))
             if not tokens:
                 raise ValueError("there is no token in it")
+            if "\\u" in line and any("\ud800" <= c <= "\udfff" for token in tokens for c in token):
+                raise ValueError("it holds half a character (a lone surrogate such as \\ud800)")
         except ValueError as error:
             raise self._bad_line(str(error), line, number) from error
         document = value.get("document", value.get("doc_id", ""))
@@ -164,19 +167,23 @@ class JsonlStream:
 def sniff(head: bytes, path: Path) -> Sniff | None:
     """How sure it is that a file is JSON Lines of texts with spans, or of tokens with tags."""
     text = decode_head(head)
-    if text is None or not text.lstrip().startswith("{"):
+    if text is None or not text.strip():
         return None
+    # a file that calls itself JSON Lines is not taken for something else because a line of it is broken
+    broken = Sniff(0.4, "JSON Lines by its name, but not every line is.") if path.suffix in _ENDINGS else None
+    if not text.lstrip().startswith("{"):
+        return broken
     values: list[dict[str, Any]] = []
     for line in itertools.islice((line for line in text.split("\n") if line.strip()), 50):
         try:
             value = json.loads(line)
         except (ValueError, RecursionError):
-            return None
+            return broken
         if isinstance(value, dict):
             values.append(value)
     keys = next((found for found in map(find_keys, values) if found is not None), None)
     if keys is None:
-        return None
+        return broken
     labels: set[str] = set()
     for value in values:
         try:
