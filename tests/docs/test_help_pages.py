@@ -347,3 +347,9 @@ def test_the_help_view_renders_every_table(page: Path, qtbot: Any) -> None:
     document.setMarkdown(page.read_text(encoding="utf-8"))
     frames = document.rootFrame().childFrames()
     assert sum(isinstance(frame, QTextTable) for frame in frames) == len(tables(page.read_text(encoding="utf-8")))
+
+
+@every_page
+def test_no_table_follows_a_code_block_directly(page: Path) -> None:
+    """Qt draws the first cell of such a table as if it belonged to the code."""
+    assert re.search(r"^```\n\n*\|", page.read_text(encoding="utf-8"), re.MULTILINE) is None
