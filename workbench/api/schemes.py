@@ -140,12 +140,13 @@ def is_legal_sequence(tags: Sequence[str], scheme: Scheme = Scheme.IOB2) -> bool
     """Whether ``tags`` keep to ``scheme`` throughout (fast; :func:`illegal_positions` says where they do not)."""
     if scheme is Scheme.PLAIN or scheme is Scheme.IO or tags.count(OUTSIDE) == len(tags):
         return True
-    check = _legality(scheme)
+    check = legality(scheme)
     return all(map(check, (None, *tags), tags)) and is_legal(tags[-1], None, scheme)
 
 
 @lru_cache(maxsize=16)
-def _legality(scheme: Scheme) -> Callable[[str | None, str], bool]:
+def legality(scheme: Scheme) -> Callable[[str | None, str], bool]:
+    """A quick check whether a tag may follow another (None: the beginning); not for plain layers."""
     known = _KNOWN[scheme]
 
     @lru_cache(maxsize=1 << 16)

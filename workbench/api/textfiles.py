@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 from workbench.api.errors import WorkbenchError
 from workbench.api.files import explain_os_error
@@ -20,6 +21,7 @@ Encoding = Literal[
 BYTE_ORDER_MARK = "\ufeff"
 _HEAD_BYTES = 1 << 16
 _BUFFER_BYTES = 1 << 18
+_PIECE_CHARACTERS = 1 << 18
 
 
 class TextFile:
@@ -43,21 +45,53 @@ class TextFile:
             raise WorkbenchError("The file is empty.", file=self.path, fix="Check that it was copied whole.")
         self.encoding, self.bom = _settle_encoding(head, encoding, self.path)
         self.newline = _first_newline(head, self.encoding)
-        self._raw: BinaryIO | None = None
+        self._raw: io.FileIO | None = None
 
     def __iter__(self) -> Iterator[str]:
+        with self._opened() as text:
+            first = next(text, "")
+            self._begun = True
+            first = first.removeprefix(BYTE_ORDER_MARK) if self.bom else first
+            if first:
+                yield first
+            yield from text
+
+    def pieces(self) -> Iterator[str]:
+        """The text in large pieces that end after blank lines; the last one ends with the file.
+
+        A piece is longer than some hundred thousand characters only where the file has no blank line for so long.
+        """
+        blank = self.newline * 2
+        with self._opened() as text:
+            held = [text.read(_PIECE_CHARACTERS).removeprefix(BYTE_ORDER_MARK if self.bom else "")]
+            self._begun = True
+            while new := text.read(_PIECE_CHARACTERS):
+                held.append(new)
+                if blank not in new:
+                    continue
+                piece = "".join(held)
+                # Further blank lines belong to the same end, so it is looked for where something follows.
+                end = piece.rfind(blank, 0, len(piece.rstrip("\r\n"))) + len(blank)
+                if end >= len(blank):
+                    yield piece[:end]
+                held = [piece[end:] if end >= len(blank) else piece]
+            if rest := "".join(held):
+                yield rest
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[io.TextIOWrapper]:
+        """The decoded file with its line ends as they are, and its failures in words."""
         try:
-            with self.path.open("rb", buffering=_BUFFER_BYTES) as raw:
+            with self.path.open("rb", buffering=0) as raw:
                 self._raw = raw
-                text = io.TextIOWrapper(raw, encoding=self.encoding, errors="strict", newline="")
-                first = next(text, "")
-                self._begun = True
-                first = first.removeprefix(BYTE_ORDER_MARK) if self.bom else first
-                if first:
-                    yield first
-                yield from text
+                buffered = io.BufferedReader if self.encoding.startswith("utf-16") else _NoZeroBytes
+                yield io.TextIOWrapper(
+                    buffered(raw, _BUFFER_BYTES), encoding=self.encoding, errors="strict", newline=""
+                )
         except UnicodeDecodeError as error:
             raise self._misencoded() from error
+        except _ZeroByteError as error:
+            raise self._zero_byte() from error
         except OSError as error:
             raise explain_os_error(error, self.path, "cannot be read") from error
         finally:
@@ -79,6 +113,14 @@ class TextFile:
                 try:
                     decoder.decode(piece, final=not piece)
                 except UnicodeDecodeError as error:
+                    if not piece:
+                        return WorkbenchError(
+                            "The file ends in the middle of a character.",
+                            why="It was cut short, or is in another encoding.",
+                            fix="Copy it whole once more, or choose its encoding in the import options.",
+                            file=self.path,
+                            line=max(1, line - 1),
+                        )
                     at = offset + max(0, error.start)
                     value = piece[error.start] if error.start < len(piece) else 0
                     return WorkbenchError(
@@ -93,6 +135,35 @@ class TextFile:
                     return WorkbenchError(f"The file is not {self.encoding.upper()}.", file=self.path)
                 line += 1
                 offset += len(piece)
+
+    def _zero_byte(self) -> WorkbenchError:
+        """Find the line of the first zero byte."""
+        line = 1
+        with self.path.open("rb") as handle:
+            for line, piece in enumerate(handle, start=1):
+                if b"\0" in piece:
+                    break
+        return WorkbenchError(
+            "There is a zero byte in this line: from here on the file is not text.",
+            why="A disk or a transfer damaged it, or it is binary.",
+            fix="Copy it whole once more, or remove the byte.",
+            file=self.path,
+            line=line,
+        )
+
+
+class _ZeroByteError(Exception):
+    """The file holds a zero byte, which no text does."""
+
+
+class _NoZeroBytes(io.BufferedReader):
+    """Reads a file and refuses zero bytes, which would be carried into tokens unseen."""
+
+    def read1(self, size: int = -1, /) -> bytes:
+        piece = super().read1(size)
+        if b"\0" in piece:
+            raise _ZeroByteError
+        return piece
 
 
 def decode_head(head: bytes) -> str | None:
@@ -115,8 +186,10 @@ def _settle_encoding(head: bytes, encoding: str, path: Path) -> tuple[str, bool]
             if encoding in ("utf-8", "utf-16"):
                 return codec, True
             break
-    if encoding == "utf-16":
-        return "utf-16-le", False
+    if encoding == "utf-16":  # without its mark: the blanks and line ends tell the order of bytes
+        big = sum(head[i : i + 2] in (b"\0 ", b"\0\n", b"\0\t") for i in range(0, len(head) - 1, 2))
+        little = sum(head[i : i + 2] in (b" \0", b"\n\0", b"\t\0") for i in range(0, len(head) - 1, 2))
+        return ("utf-16-be" if big > little else "utf-16-le"), False
     if b"\0" in head:
         raise WorkbenchError(
             "This is not a text file.",

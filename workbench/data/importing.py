@@ -26,11 +26,14 @@ from workbench.api import (
     WorkbenchError,
     validate,
 )
+from workbench.api.batches import BatchedStream, SentenceBatch
 from workbench.api.files import sha256_file
 from workbench.api.schemes import Evidence, Scheme
+from workbench.data.bulk import sentence_rows
+from workbench.data.connection import half_character
 from workbench.data.rows import (
     INSERT_BODY,
-    INSERT_RECORD,
+    INSERT_IMPORTED,
     LabelIndex,
     Layers,
     digest_of,
@@ -133,7 +136,7 @@ def import_files(
         writer = _Writer(connection, dataset_id, store.record_type(importer.record), cancelled)
         for number, (path, split) in enumerate(files):
             stream: ImportStream = factory(path, params)
-            writer.layers = {**layers, **stream.layers}
+            writer.layers, writer.path = {**layers, **stream.layers}, path
             before = writer.count
 
             def report(stream: ImportStream = stream, done: int = done) -> None:
@@ -252,6 +255,10 @@ def name_for(paths: Sequence[Path]) -> str:
     return stem or first.stem or "dataset"
 
 
+def _lone_surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _join_layers(
     layers: dict[str, dict[str, Any]], more: Mapping[str, Mapping[str, Any]], path: Path
 ) -> dict[str, dict[str, Any]]:
@@ -263,6 +270,16 @@ def _join_layers(
                 file=path,
             )
     return {**{name: dict(layer) for name, layer in more.items()}, **layers}
+
+
+def _batches(records: Iterable[ImportedRecord]) -> Iterator[SentenceBatch | Sequence[ImportedRecord]]:
+    """At most :data:`BATCH_RECORDS` at a time; as flat columns where a stream can do so."""
+    if isinstance(records, BatchedStream):
+        yield from records.batches(BATCH_RECORDS)
+        return
+    iterator: Iterator[ImportedRecord] = iter(records)
+    while batch := list(itertools.islice(iterator, BATCH_RECORDS)):
+        yield batch
 
 
 class _Writer:
@@ -282,56 +299,63 @@ class _Writer:
         self._index = LabelIndex(connection, dataset_id)
         self._next = int(connection.execute("SELECT value FROM meta WHERE key = 'next_id'").fetchone()[0])
         self.layers: Layers = {}
+        self.path: Path | None = None
+        """The file being read, for errors."""
         self.count = 0
         self.splits: Counter[str] = Counter()
 
     def write(self, records: Iterable[ImportedRecord], source: int, split: str, report: Callable[[], None]) -> None:
-        iterator: Iterator[ImportedRecord] = iter(records)
-        while batch := list(itertools.islice(iterator, BATCH_RECORDS)):
+        for batch in _batches(records):
             if self._cancelled is not None and self._cancelled():
                 raise Cancelled("The import was cancelled; nothing was added.")
-            self._write_batch(batch, source, split)
+            if isinstance(batch, SentenceBatch):
+                self._write_sentences(batch, source, split)
+            else:
+                self._write_batch(batch, source, split)
             report()
 
     def _write_batch(self, batch: Sequence[ImportedRecord], source: int, split: str) -> None:
+        number, position, dataset_id = self._next, self.count, self._dataset_id
+        text, layers = self._index.text, self.layers
         rows: list[tuple[Any, ...]] = []
         bodies: list[tuple[int, str, str, int]] = []
-        number, position, dataset_id, layers, text = (
-            self._next,
-            self.count,
-            self._dataset_id,
-            self.layers,
-            self._index.text,
-        )
         for imported in batch:
             record = imported.record
             body = encode_body(record)
             digest = digest_of(body)
             own = split or imported.split
             self.splits[own] += 1
-            rows.append(
-                (
-                    number,
-                    dataset_id,
-                    position,
-                    own,
-                    imported.document,
-                    source,
-                    record.size(),
-                    0,
-                    problem_of(record, layers),
-                    digest,
-                    digest,
-                    text(record.labels()),
-                    fold(record.search_text()),
-                )
-            )
+            problem, labels, search = problem_of(record, layers), text(record.labels()), fold(record.search_text())
+            place = (number, dataset_id, position, own, imported.document, source)
+            rows.append((*place, record.size(), problem, digest, labels, search))
             bodies.append((number, body, imported.raw, imported.line))
             number += 1
             position += 1
-        self._connection.executemany(INSERT_RECORD, rows)
-        self._connection.executemany(INSERT_BODY, bodies)
-        self._next, self.count = number, position
+        self._insert(rows, bodies)
+
+    def _write_sentences(self, batch: SentenceBatch, source: int, split: str) -> None:
+        number, position, dataset_id = self._next, self.count, self._dataset_id
+        rows: list[tuple[Any, ...]] = []
+        bodies: list[tuple[int, str, str, int]] = []
+        derived = sentence_rows(batch, self.layers, self._index)
+        places = zip(derived, batch.documents, batch.raws, batch.lines, strict=True)
+        for (size, problem, body, digest, labels, search), document, raw, line in places:
+            rows.append((number, dataset_id, position, split, document, source, size, problem, digest, labels, search))
+            bodies.append((number, body, raw, line))
+            number += 1
+            position += 1
+        self.splits[split] += len(batch)
+        self._insert(rows, bodies)
+
+    def _insert(self, rows: Sequence[tuple[Any, ...]], bodies: Sequence[tuple[int, str, str, int]]) -> None:
+        try:
+            self._connection.executemany(INSERT_IMPORTED, rows)
+            self._connection.executemany(INSERT_BODY, bodies)
+        except UnicodeEncodeError as error:
+            broken = next((line for _, body, raw, line in bodies if _lone_surrogate(body + raw)), 0)
+            raise half_character(self.path, broken) from error
+        self._next += len(rows)
+        self.count += len(rows)
 
     def finish(self, format: Mapping[str, Any], layers: Layers) -> None:
         import json

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Any
 
 from workbench.api import Record, RecordType, StoredRecord, TaggedTokens, WorkbenchError
+from workbench.api.batches import BREAK
 from workbench.api.schemes import is_legal_sequence
 
 Layers = Mapping[str, Mapping[str, Any]]
@@ -22,6 +23,10 @@ PROBLEM_EMPTY = "empty"
 INSERT_RECORD = (
     "INSERT INTO records(id, dataset_id, position, split, document, source, size, edited, problem, digest, origin,"
     " labels, search) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+INSERT_IMPORTED = (
+    "INSERT INTO records(id, dataset_id, position, split, document, source, size, edited, problem, digest, origin,"
+    " labels, search) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?9, ?10, ?11)"
 )
 INSERT_BODY = "INSERT INTO bodies(id, body, raw, line) VALUES (?, ?, ?, ?)"
 
@@ -77,6 +82,13 @@ class LabelIndex:
             except KeyError:
                 parts.extend([known.get(label) or self._add(layer, label) for label in found])
         return f" {' '.join(parts)} " if parts else ""
+
+    def numbers(self, layer: str, column: Sequence[str]) -> list[str]:
+        """The numbers of the labels of a flat column of many sentences; :data:`BREAK` stays."""
+        known = self._known.setdefault(layer, {})
+        for label in sorted(set(column) - known.keys() - {BREAK}):
+            self._add(layer, label)
+        return list(map({**known, BREAK: BREAK}.__getitem__, column))
 
     def _add(self, layer: str, label: str) -> str:
         cursor = self._connection.execute(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from workbench_plugins.importers.conll.blocks import MAY_BE_BETWEEN, Place, cut, portions
 from workbench_plugins.importers.conll.columns import (
     DOCUMENT_START,
     SKIP,
@@ -20,12 +23,15 @@ from workbench_plugins.importers.conll.columns import (
 from workbench_plugins.importers.conll.params import ConllParams
 
 from workbench.api import Finding, ImportedRecord, TaggedTokens, WorkbenchError
+from workbench.api.batches import SentenceBatch, column_to_iob2, is_legal_column
 from workbench.api.schemes import Evidence, Scheme, illegal_positions, is_legal_sequence, to_iob2
 from workbench.api.textfiles import TextFile
 
 _HEAD_LINES = 8000
 _ENOUGH_SPANS = 200
 _MAX_PROBLEMS = 200
+_MOST_SENTENCES = 1000
+_FEW_SENTENCES = 50
 _SEPARATORS = {"tab": "\t", "space": " ", "whitespace": ""}
 
 
@@ -41,6 +47,7 @@ class ConllStream:
         self.options = options
         self.problems: list[Finding] = []
         self._file = TextFile(self.path, options.encoding)
+        self._place = Place()
         head = list(itertools.islice(TextFile(self.path, options.encoding), _HEAD_LINES))
         separator = guess_separator(head) if options.separator == "auto" else _SEPARATORS[options.separator]
         schemes: dict[str, Scheme] = {}
@@ -80,38 +87,130 @@ class ConllStream:
         return self._file.position()
 
     def __iter__(self) -> Iterator[ImportedRecord]:
-        before: list[str] = []
+        for batch in self.batches(_MOST_SENTENCES):
+            yield from batch
+
+    def batches(self, most: int) -> Iterator[SentenceBatch | list[ImportedRecord]]:
+        """The sentences as flat columns, ``most`` at a time; those among odd lines, read line by line, in lists."""
+        newline = self._file.newline
+        self._place = Place()
+        for piece in self._file.pieces():
+            *blocks, rest = piece.split(newline * 2)
+            if blocks and rest == newline:
+                blocks[-1] += newline
+                rest = ""
+            for portion in portions(blocks, most):
+                yield from self._read(portion)
+            if rest:
+                yield list(self._carefully(rest))
+        self.format["tail"] = self._place.before
+
+    def _read(self, blocks: Sequence[str]) -> Iterator[SentenceBatch | list[ImportedRecord]]:
+        """Some blocks, each of which a blank line ends: all at once or, where one of them is odd, in small portions."""
+        if (batch := self._at_once(blocks)) is not None:
+            if len(batch):
+                yield batch
+        elif len(blocks) > _FEW_SENTENCES:
+            for portion in portions(blocks, _FEW_SENTENCES):
+                yield from self._read(portion)
+        else:
+            blank = self._file.newline * 2
+            yield list(self._carefully(blank.join(blocks) + blank))
+
+    def _at_once(self, blocks: Sequence[str]) -> SentenceBatch | None:
+        """The sentences of ``blocks``; None, and nothing read, when one of them has to be looked at line by line."""
+        newline, place = self._file.newline, replace(self._place)
+        blank = newline * 2
+        rows: list[str] = []
+        lengths: list[int] = []
+        lines: list[int] = []
+        documents: list[str] = []
+        raws: list[str] = []
+        for block in blocks:
+            if block[:1] in MAY_BE_BETWEEN:
+                blanks, between, block = self._skip(block, place)
+                if not block:
+                    place.line += 2
+                    blanks, between = (blanks, between + blank) if between else (blanks + blank, "")
+                if raws and not place.before:
+                    raws[-1] += blanks
+                else:
+                    place.before += blanks
+                place.before += between
+                if not block:
+                    continue
+            length = block.count(newline) + 1
+            rows.append(block)
+            lengths.append(length)
+            lines.append(place.line)
+            documents.append(place.document)
+            raws.append(f"{place.before}{block}{blank}")
+            place.before = ""
+            place.line += length + 1
+        columns = cut(rows, self._separator, len(self._names), newline) if rows else [[]] * len(self._names)
+        if columns is None:
+            return None
+        self._place = place
+        layers = {name: columns[column] for column, name in self._layers}
+        batch = SentenceBatch(columns[self._token], layers, lengths, lines, documents, raws)
+        for (_, name), scheme in zip(self._layers, self._schemes, strict=True):
+            if not is_legal_column(layers[name], scheme):
+                for (start, end), line in zip(batch.bounds(), lines, strict=True):
+                    self._check_scheme(layers[name][start:end], name, scheme, line)
+            layers[name] = column_to_iob2(layers[name], scheme)
+        return batch
+
+    def _skip(self, block: str, place: Place) -> tuple[str, str, str]:
+        """The blank lines with which ``block`` begins, its comments and beginnings of documents, and its rows."""
+        newline, rest = self._file.newline, block
+        while rest.startswith(newline):
+            rest = rest[len(newline) :]
+        blanks = block[: len(block) - len(rest)]
+        place.line += len(blanks) // len(newline)
+        rows = rest
+        while rows and rows[0] in MAY_BE_BETWEEN:
+            line, end, following = rows.partition(newline)
+            if not self._is_between(line + end, place):
+                break
+            place.line += len(end) // len(newline)
+            rows = following
+        return blanks, rest[: len(rest) - len(rows)], rows
+
+    def _is_between(self, line: str, place: Place) -> bool:
+        """Whether a line before a sentence is a comment or begins a document, which ``place`` then notes."""
+        if line.startswith(DOCUMENT_START):
+            place.begin_document()
+        elif line[0] != "#" or not self._is_comment(line):
+            return False
+        elif line.startswith("# newdoc"):
+            place.begin_document(line.partition("=")[2].strip())
+        return True
+
+    def _carefully(self, text: str) -> Iterator[ImportedRecord]:
+        """The sentences of a text that ends where a sentence does, line by line."""
+        place = self._place
         rows: list[str] = []
         after: list[str] = []
-        document, documents, first_line = "", 0, 1
-        for number, line in enumerate(self._file, start=1):
+        first_line = place.line
+        for line in io.StringIO(text, newline=""):
+            number, place.line = place.line, place.line + 1
             if line.isspace():
-                (after if rows else before).append(line)
+                if rows:
+                    after.append(line)
+                else:
+                    place.before += line
                 continue
-            if after:
-                yield from self._finish(before, rows, after, first_line, document)
-                before, rows, after = [], [], []
+            if after or (rows and line.startswith(DOCUMENT_START)):
+                yield from self._finish(rows, after, first_line, place)
+                rows, after = [], []
             if not rows:
-                if line[0] == "#" and self._is_comment(line):
-                    before.append(line)
-                    if line.startswith("# newdoc"):
-                        documents += 1
-                        document = line.partition("=")[2].strip() or f"document {documents}"
+                if self._is_between(line, place):
+                    place.before += line
                     continue
                 first_line = number
-            if line[0] == "-" and line.startswith(DOCUMENT_START):
-                if rows:
-                    yield from self._finish(before, rows, after, first_line, document)
-                    before, rows = [], []
-                documents += 1
-                document = f"document {documents}"
-                before.append(line)
-                continue
             rows.append(line)
         if rows:
-            yield from self._finish(before, rows, after, first_line, document)
-        else:
-            self.format["tail"] = "".join(before)
+            yield from self._finish(rows, after, first_line, place)
 
     def _is_comment(self, line: str) -> bool:
         """Whether a line with # before a sentence is a comment."""
@@ -119,41 +218,17 @@ class ConllStream:
             return self.options.comments == "yes"
         return "\t" not in line if self._separator == "\t" else is_comment(line, self._separator, len(self._names))
 
-    def _finish(
-        self, before: list[str], rows: list[str], after: list[str], line: int, document: str
-    ) -> Iterator[ImportedRecord]:
+    def _finish(self, rows: list[str], after: list[str], line: int, place: Place) -> Iterator[ImportedRecord]:
         """The sentence of ``rows``; none, but a finding, when it is bad and bad ones are to be skipped."""
-        text = "".join(rows)
-        columns = self._quick_columns(text, len(rows)) or self._columns(rows, line)
+        raw, place.before = "".join((place.before, *rows, *after)), ""
+        columns = self._columns(rows, line)
         if columns is None:
             return
         layers: dict[str, tuple[str, ...]] = {}
         for (column, name), scheme in zip(self._layers, self._schemes, strict=True):
-            tags = columns[column]
-            if scheme is not Scheme.PLAIN:
-                if not is_legal_sequence(tags, scheme):
-                    self._report_scheme(tags, name, scheme, line)
-                if scheme is not Scheme.IOB2:
-                    tags = to_iob2(tags, scheme)
-            layers[name] = tags
-        yield ImportedRecord(
-            TaggedTokens(columns[self._token], layers), line, document, "".join(before) + text + "".join(after)
-        )
-
-    def _quick_columns(self, text: str, rows: int) -> list[tuple[str, ...]] | None:
-        """The columns of a sentence of well-formed lines, cut in one go; None when each line must be looked at."""
-        separator, newline, width = self._separator, self._file.newline, len(self._names)
-        if not separator or text.count(separator) != rows * (width - 1):
-            return None
-        lines = text.removesuffix(newline).split(newline)
-        if len(lines) != rows or {line.count(separator) for line in lines} != {width - 1}:
-            return None
-        if newline == "\n" and "\r" in text:
-            return None
-        if separator == " " and (f" {newline}" in text or text[-1] == " " or "\t" in text):
-            return None
-        cells = separator.join(lines).split(separator)
-        return [tuple(cells[column::width]) for column in range(width)]
+            self._check_scheme(columns[column], name, scheme, line)
+            layers[name] = to_iob2(columns[column], scheme)
+        yield ImportedRecord(TaggedTokens(columns[self._token], layers), line, place.document, raw)
 
     def _columns(self, rows: list[str], line: int) -> list[tuple[str, ...]] | None:
         """The columns of a sentence, line by line; None when a bad one was skipped."""
@@ -179,7 +254,10 @@ class ConllStream:
         self._report("columns", "warning", f"Skipped: {error.what}", line + bad)
         return None
 
-    def _report_scheme(self, tags: Sequence[str], name: str, scheme: Scheme, line: int) -> None:
+    def _check_scheme(self, tags: Sequence[str], name: str, scheme: Scheme, line: int) -> None:
+        """Report the first tag that breaks the scheme, if any."""
+        if is_legal_sequence(tags, scheme):
+            return
         position = illegal_positions(tags, scheme)[0]
         previous = tags[position - 1] if position else "the beginning"
         self._report(
