@@ -339,6 +339,12 @@ def test_the_help_view_shows_the_index_and_follows_its_links(qtbot: Any) -> None
         assert dialog.browser.toPlainText().startswith(title)
 
 
+def test_every_view_has_its_page() -> None:
+    from workbench.shell.window_commands import HELP_PAGES
+
+    assert set(HELP_PAGES.values()) <= {page.stem for page in PAGES}
+
+
 @every_page
 def test_the_help_view_renders_every_table(page: Path, qtbot: Any) -> None:
     from PySide6.QtGui import QTextDocument, QTextTable
