@@ -12,10 +12,10 @@ from workbench_plugins.importers.conll.params import ConllParams
 from workbench_plugins.importers.conll.reader import ConllStream
 
 from workbench.api import ImportedRecord, TaggedTokens, WorkbenchError
-from workbench.api.batches import BREAK, BatchedStream, SentenceBatch, column_to_iob2, is_legal_column
+from workbench.api.batches import BREAK, BatchedStream, SentenceBatch, SpanColumns
 from workbench.api.schemes import Scheme, is_legal_sequence, to_iob2
 from workbench.data import DatasetStore
-from workbench.data.bulk import sentence_rows
+from workbench.data.bulk import derive
 from workbench.data.rows import LabelIndex, digest_of, encode_body, fold, problem_of
 
 TAGS = st.sampled_from(["O", "B-X", "I-X", "B-Y", "I-Y", "E-X", "S-Y", "L-X", "X", "", "I-é\\\"%"])
@@ -46,18 +46,22 @@ def test_rows_of_many_are_the_rows_of_each(tmp_path_factory: pytest.TempPathFact
         number = store.create_dataset("a", "tagged_tokens").id
         with store.connections.writing() as connection:
             index = LabelIndex(connection, number)
-            found = list(sentence_rows(batch, layers, index))
-            for (size, problem, body, digest, labels, search), imported in zip(found, batch, strict=True):
+            for (problem, body, digest, labels, search), imported in zip(
+                zip(*derive(batch, layers, index), strict=True), batch, strict=True
+            ):
                 record = imported.record
-                assert (size, problem, body) == (record.size(), problem_of(record, layers), encode_body(record))
+                assert (problem, body) == (problem_of(record, layers), encode_body(record))
                 assert (digest, search) == (digest_of(body), fold(record.search_text()))
                 assert sorted(labels.split()) == sorted(index.text(record.labels()).split())
 
 
 @given(sentences=st.lists(st.lists(TAGS, min_size=1), min_size=1), scheme=st.sampled_from(list(Scheme)))
 def test_a_column_is_judged_and_turned_like_its_sentences(sentences: list[list[str]], scheme: Scheme) -> None:
-    assert is_legal_column(flat(sentences), scheme) == all(is_legal_sequence(tags, scheme) for tags in sentences)
-    assert column_to_iob2(flat(sentences), scheme) == flat([list(to_iob2(tags, scheme)) for tags in sentences])
+    columns = SpanColumns(scheme)
+    assert columns.is_legal(flat(sentences)) == all(is_legal_sequence(tags, scheme) for tags in sentences)
+    assert columns.to_iob2(flat(sentences)) == flat([list(to_iob2(tags, scheme)) for tags in sentences])
+    if scheme not in (Scheme.IOB2, Scheme.PLAIN):
+        assert all(is_legal_sequence(to_iob2(tags, scheme)) for tags in sentences)
 
 
 def read(stream: ConllStream, *, carefully: bool) -> tuple[list[ImportedRecord], object]:

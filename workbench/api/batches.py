@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import chain
 from typing import Protocol, runtime_checkable
 
@@ -18,6 +17,8 @@ from workbench.api.schemes import OUTSIDE, Scheme, is_legal, legality, to_iob2
 
 BREAK = "\r"
 """Stands between two sentences in a flat column. No token and no label may contain it, or a line feed."""
+
+_MOST_PAIRS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class SentenceBatch:
     lines: Sequence[int]
     documents: Sequence[str]
     raws: Sequence[str]
+    legal: frozenset[str] = frozenset()
+    """Span layers that are known to be legal IOB2 throughout."""
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -63,27 +66,58 @@ class BatchedStream(Protocol):
         ...
 
 
-def is_legal_column(column: Sequence[str], scheme: Scheme = Scheme.IOB2) -> bool:
-    """Whether every sentence of a flat column keeps to ``scheme``: only neighbours matter, and few are different."""
-    if scheme in (Scheme.PLAIN, Scheme.IO):
-        return True
-    check = legality(scheme)
-    for previous, tag in set(zip(chain((BREAK,), column), chain(column, (BREAK,)), strict=True)):
+class SpanColumns:
+    """Judges the flat columns of a span layer in ``scheme`` and writes them as IOB2.
+
+    Both depend on a tag and the one before it alone, and only few different pairs occur: each is looked at once.
+    """
+
+    def __init__(self, scheme: Scheme) -> None:
+        self.scheme = scheme
+        self._pairs = _Pairs(scheme)
+
+    def is_legal(self, column: Sequence[str]) -> bool:
+        """Whether every sentence keeps to the scheme."""
+        return self._pairs.are_legal(column)
+
+    def to_iob2(self, column: Sequence[str]) -> list[str]:
+        """:func:`~workbench.api.schemes.to_iob2` of every sentence; legal unless the scheme is IOB2 itself."""
+        if self.scheme in (Scheme.IOB2, Scheme.PLAIN):
+            return list(column)
+        return list(map(self._pairs.__getitem__, _neighbours(column)))
+
+
+def _neighbours(column: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return zip(chain((BREAK,), column), column)  # noqa: B905
+
+
+class _Pairs(dict[tuple[str, str], str]):
+    """(tag before, tag) → the tag as IOB2, and which of the pairs met so far break the scheme."""
+
+    def __init__(self, scheme: Scheme) -> None:
+        self.scheme = scheme
+        self.broken: set[tuple[str, str]] = set()
+
+    def __missing__(self, pair: tuple[str, str]) -> str:
+        if len(self) >= _MOST_PAIRS:
+            self.clear()
+        previous, tag = pair
         before = None if previous == BREAK else previous
-        if not (is_legal(before, None, scheme) if tag == BREAK else check(before, tag)):
-            return False
-    return True
+        if tag == BREAK:
+            legal, written = is_legal(before, None, self.scheme), BREAK
+        else:
+            legal = self.scheme in (Scheme.PLAIN, Scheme.IO) or legality(self.scheme)(before, tag)
+            written = to_iob2((before or OUTSIDE, tag), self.scheme)[1]
+        if not legal:
+            self.broken.add(pair)
+        self[pair] = written
+        return written
 
-
-def column_to_iob2(column: Sequence[str], scheme: Scheme) -> list[str]:
-    """:func:`~workbench.api.schemes.to_iob2` of every sentence of a flat column."""
-    if scheme in (Scheme.IOB2, Scheme.PLAIN):
-        return list(column)
-    return list(map(_iob2_tag, chain((BREAK,), column), column))
-
-
-@lru_cache(maxsize=1 << 16)
-def _iob2_tag(previous: str, tag: str) -> str:
-    if tag == BREAK:
-        return BREAK
-    return to_iob2((OUTSIDE if previous == BREAK else previous, tag), Scheme.IOB1)[1]
+    def are_legal(self, column: Sequence[str]) -> bool:
+        if not column:
+            return True
+        pairs = set(_neighbours(column))
+        pairs.add((column[-1], BREAK))
+        for pair in pairs - self.keys():
+            self[pair]
+        return self.broken.isdisjoint(pairs)

@@ -1,4 +1,4 @@
-"""Rows of many sentences at once: what :mod:`workbench.data.rows` derives from one record, from flat columns.
+"""What is stored of many sentences at once: as :mod:`workbench.data.rows` derives it from one, but from flat columns.
 
 Everything that can be done for a whole column in one call of C (escaping, folding, numbering labels) is done so; the
 results are the same, character for character, as those of the one-by-one functions.
@@ -7,37 +7,50 @@ results are the same, character for character, as those of the one-by-one functi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
+from itertools import chain, repeat
+from typing import NamedTuple
 
-from workbench.api.batches import BREAK, SentenceBatch, is_legal_column
-from workbench.api.schemes import is_legal_sequence
+from workbench.api.batches import BREAK, SentenceBatch, SpanColumns
+from workbench.api.schemes import Scheme, is_legal_sequence
 from workbench.data.rows import PROBLEM_SCHEME, LabelIndex, Layers, digest_of, fold, is_span_layer
 
 _CONTROLS = bytes(set(range(32)) - {10, 13})
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
-SentenceRow = tuple[int, str, str, bytes, str, str]
-"""size, problem, body, digest, labels and search of one sentence."""
+
+class Derived(NamedTuple):
+    """Columns of the tables ``records`` and ``bodies``, one entry for each sentence."""
+
+    problems: Sequence[str]
+    bodies: Sequence[str]
+    digests: Sequence[bytes]
+    labels: Sequence[str]
+    searches: Sequence[str]
 
 
-def sentence_rows(batch: SentenceBatch, layers: Layers, index: LabelIndex) -> Iterator[SentenceRow]:
+def derive(batch: SentenceBatch, layers: Layers, index: LabelIndex) -> Derived:
     """What is stored of every sentence of ``batch``."""
     tokens = "\n".join(batch.tokens)
-    searches = fold(tokens.replace("\n", " ")).split(f" {BREAK} ")
     bodies = _bodies(batch, tokens)
-    digests = map(digest_of, bodies)
-    return zip(
-        batch.lengths, _problems(batch, layers), bodies, digests, _labels(batch, index), searches, strict=True
-    )  # fmt: skip
+    return Derived(
+        _problems(batch, layers),
+        bodies,
+        list(map(digest_of, bodies)),
+        _labels(batch, index),
+        fold(tokens.replace("\n", " ")).split(f" {BREAK} "),
+    )
 
 
 def _bodies(batch: SentenceBatch, tokens: str) -> list[str]:
     """:func:`workbench.data.rows.encode_body` of every sentence; ``tokens`` are joined by line feeds."""
     arrays = [_arrays(tokens), *(_arrays("\n".join(column)) for column in batch.layers.values())]
-    names = ",".join(_encode(name).replace("%", "%%") + ":[%s]" for name in batch.layers)
-    template = '{"tokens":[%s],"layers":{' + names + "}}"
-    return [template % parts for parts in zip(*arrays, strict=True)]
+    names = [_encode(name) for name in batch.layers]
+    layers = [f"],{name}:[" if i else f'],"layers":{{{name}:[' for i, name in enumerate(names)]
+    before = ['{"tokens":[', *layers]
+    after = "]}}" if names else '],"layers":{}}'
+    parts = chain.from_iterable((repeat(text), array) for text, array in zip(before, arrays, strict=True))
+    return list(map("".join, zip(*parts, repeat(after))))
 
 
 def _arrays(cells: str) -> list[str]:
@@ -51,20 +64,24 @@ def _arrays(cells: str) -> list[str]:
 
 def _labels(batch: SentenceBatch, index: LabelIndex) -> list[str]:
     """:meth:`LabelIndex.text` of every sentence."""
-    columns = [index.numbers(name, column) for name, column in batch.layers.items()]
-    if not columns:
+    bounds = list(batch.bounds())
+    found: list[list[str]] = []
+    for name, column in batch.layers.items():
+        number = index.numbers(name, set(column) - {BREAK}).__getitem__
+        found.append([" ".join(map(number, set(column[start:end]))) for start, end in bounds])
+    if not found:
         return [""] * len(batch)
-    found: list[str] = []
-    for start, end in batch.bounds():
-        numbers = set(chain.from_iterable([column[start:end] for column in columns]))
-        found.append(f" {' '.join(numbers)} ")
-    return found
+    return [f" {' '.join(numbers)} " for numbers in zip(*found, strict=True)]
 
 
-def _problems(batch: SentenceBatch, layers: Layers) -> Sequence[str]:
+def _problems(batch: SentenceBatch, layers: Layers) -> list[str]:
     """:func:`workbench.data.rows.problem_of` of every sentence."""
-    broken = [column for name, column in batch.layers.items()
-              if is_span_layer(layers, name) and not is_legal_column(column)]  # fmt: skip
+    iob2 = SpanColumns(Scheme.IOB2)
+    broken = [
+        column
+        for name, column in batch.layers.items()
+        if is_span_layer(layers, name) and name not in batch.legal and not iob2.is_legal(column)
+    ]
     if not broken:
         return [""] * len(batch)
     return [

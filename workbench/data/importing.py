@@ -29,7 +29,7 @@ from workbench.api import (
 from workbench.api.batches import BatchedStream, SentenceBatch
 from workbench.api.files import sha256_file
 from workbench.api.schemes import Evidence, Scheme
-from workbench.data.bulk import sentence_rows
+from workbench.data.bulk import derive
 from workbench.data.connection import half_character
 from workbench.data.rows import (
     INSERT_BODY,
@@ -331,31 +331,31 @@ class _Writer:
             bodies.append((number, body, imported.raw, imported.line))
             number += 1
             position += 1
-        self._insert(rows, bodies)
-
-    def _write_sentences(self, batch: SentenceBatch, source: int, split: str) -> None:
-        number, position, dataset_id = self._next, self.count, self._dataset_id
-        rows: list[tuple[Any, ...]] = []
-        bodies: list[tuple[int, str, str, int]] = []
-        derived = sentence_rows(batch, self.layers, self._index)
-        places = zip(derived, batch.documents, batch.raws, batch.lines, strict=True)
-        for (size, problem, body, digest, labels, search), document, raw, line in places:
-            rows.append((number, dataset_id, position, split, document, source, size, problem, digest, labels, search))
-            bodies.append((number, body, raw, line))
-            number += 1
-            position += 1
-        self.splits[split] += len(batch)
-        self._insert(rows, bodies)
-
-    def _insert(self, rows: Sequence[tuple[Any, ...]], bodies: Sequence[tuple[int, str, str, int]]) -> None:
         try:
-            self._connection.executemany(INSERT_IMPORTED, rows)
-            self._connection.executemany(INSERT_BODY, bodies)
+            self._insert(rows, bodies, len(rows))
         except UnicodeEncodeError as error:
             broken = next((line for _, body, raw, line in bodies if _lone_surrogate(body + raw)), 0)
             raise half_character(self.path, broken) from error
-        self._next += len(rows)
-        self.count += len(rows)
+
+    def _write_sentences(self, batch: SentenceBatch, source: int, split: str) -> None:
+        n = len(batch)
+        numbers = range(self._next, self._next + n)
+        places = range(self.count, self.count + n)
+        same = ([self._dataset_id] * n, [split] * n, [source] * n)
+        made = derive(batch, self.layers, self._index)
+        self.splits[split] += n
+        self._insert(
+            zip(numbers, same[0], places, same[1], batch.documents, same[2], batch.lengths, made.problems,
+                made.digests, made.labels, made.searches, strict=True),
+            zip(numbers, made.bodies, batch.raws, batch.lines, strict=True),
+            n,
+        )  # fmt: skip
+
+    def _insert(self, rows: Iterable[tuple[Any, ...]], bodies: Iterable[tuple[int, str, str, int]], n: int) -> None:
+        self._connection.executemany(INSERT_IMPORTED, rows)
+        self._connection.executemany(INSERT_BODY, bodies)
+        self._next += n
+        self.count += n
 
     def finish(self, format: Mapping[str, Any], layers: Layers) -> None:
         import json

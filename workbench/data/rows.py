@@ -6,11 +6,11 @@ import json
 import sqlite3
 import unicodedata
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Any
 
 from workbench.api import Record, RecordType, StoredRecord, TaggedTokens, WorkbenchError
-from workbench.api.batches import BREAK
 from workbench.api.schemes import is_legal_sequence
 
 Layers = Mapping[str, Mapping[str, Any]]
@@ -83,12 +83,12 @@ class LabelIndex:
                 parts.extend([known.get(label) or self._add(layer, label) for label in found])
         return f" {' '.join(parts)} " if parts else ""
 
-    def numbers(self, layer: str, column: Sequence[str]) -> list[str]:
-        """The numbers of the labels of a flat column of many sentences; :data:`BREAK` stays."""
+    def numbers(self, layer: str, labels: AbstractSet[str]) -> Mapping[str, str]:
+        """The numbers of ``labels``, and of others of the layer."""
         known = self._known.setdefault(layer, {})
-        for label in sorted(set(column) - known.keys() - {BREAK}):
+        for label in sorted(labels - known.keys()):
             self._add(layer, label)
-        return list(map({**known, BREAK: BREAK}.__getitem__, column))
+        return known
 
     def _add(self, layer: str, label: str) -> str:
         cursor = self._connection.execute(

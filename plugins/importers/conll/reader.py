@@ -23,7 +23,7 @@ from workbench_plugins.importers.conll.columns import (
 from workbench_plugins.importers.conll.params import ConllParams
 
 from workbench.api import Finding, ImportedRecord, TaggedTokens, WorkbenchError
-from workbench.api.batches import SentenceBatch, column_to_iob2, is_legal_column
+from workbench.api.batches import SentenceBatch, SpanColumns
 from workbench.api.schemes import Evidence, Scheme, illegal_positions, is_legal_sequence, to_iob2
 from workbench.api.textfiles import TextFile
 
@@ -63,6 +63,8 @@ class ConllStream:
         self._layers = [(i, name) for i, name in enumerate(self._names) if name not in (SKIP, TOKEN, "")]
         schemes = self._recognise_schemes(head)
         self._schemes = [schemes[name] for _, name in self._layers]
+        span_layers = {name: schemes[name] for _, name in self._layers if schemes[name] is not Scheme.PLAIN}
+        self._spans = {name: SpanColumns(scheme) for name, scheme in span_layers.items()}
         self.layers: dict[str, dict[str, Any]] = {
             name: {"kind": "label"}
             if schemes[name] is Scheme.PLAIN
@@ -151,14 +153,19 @@ class ConllStream:
         if columns is None:
             return None
         self._place = place
-        layers = {name: columns[column] for column, name in self._layers}
-        batch = SentenceBatch(columns[self._token], layers, lengths, lines, documents, raws)
-        for (_, name), scheme in zip(self._layers, self._schemes, strict=True):
-            if not is_legal_column(layers[name], scheme):
+        tokens, layers = columns[self._token], {name: columns[column] for column, name in self._layers}
+        batch = SentenceBatch(tokens, layers, lengths, lines, documents, raws)
+        legal: set[str] = set()
+        for name, spans in self._spans.items():
+            if spans.is_legal(layers[name]):
+                legal.add(name)
+            else:
                 for (start, end), line in zip(batch.bounds(), lines, strict=True):
-                    self._check_scheme(layers[name][start:end], name, scheme, line)
-            layers[name] = column_to_iob2(layers[name], scheme)
-        return batch
+                    self._check_scheme(layers[name][start:end], name, spans.scheme, line)
+            if spans.scheme is not Scheme.IOB2:
+                layers[name] = spans.to_iob2(layers[name])
+                legal.add(name)
+        return replace(batch, legal=frozenset(legal))
 
     def _skip(self, block: str, place: Place) -> tuple[str, str, str]:
         """The blank lines with which ``block`` begins, its comments and beginnings of documents, and its rows."""
