@@ -38,7 +38,11 @@ def import_files(
     context: CliContext = ctx.obj
     console = context.console()
     with open_or_create(context, project) as opened, progress_bar(context, "importing") as progress:
-        report = _import(context, opened, files, importer, name, split, option or [], skip_bad, progress)
+        try:
+            report = _import(context, opened, files, importer, name, split, option or [], skip_bad, progress)
+        except KeyboardInterrupt:
+            context.console(stderr=True).print("Cancelled; nothing was imported.")
+            raise
     splits = ", ".join(f"{count:,} {split or 'in no split'}" for split, count in report.splits.items())
     console.print(
         f"{report.dataset.name}: {report.records:,} records ({splits}) in {report.seconds:.2f} s", markup=False

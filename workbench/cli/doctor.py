@@ -82,7 +82,9 @@ def restore_data(context: CliContext, project: Path) -> None:
             raise
     else:
         raise WorkbenchError(
-            "These data are whole, so nothing was restored.", fix="Edits are taken back in the Data stage.", file=project
+            "These data are whole, so nothing was restored.",
+            fix="Edits are taken back in the Data stage.",
+            file=project,
         )
     aside = backup.restore(project / STORE_NAME)
     with context.open_project(project, read_only=True) as opened:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from workbench.api import WorkbenchError
 from workbench.api.files import explain_os_error
@@ -37,14 +39,19 @@ def unexpected(error: Exception) -> WorkbenchError:
     )
 
 
-def log_plainly(debug: bool) -> None:
+@contextmanager
+def log_plainly(debug: bool) -> Iterator[None]:
     """Warnings of our own modules as one line each on the error stream; everything, with tracebacks, for --debug."""
-    logger = logging.getLogger("workbench")
-    for handler in list(logger.handlers):
-        if isinstance(handler, _OneLine):
-            logger.removeHandler(handler)
-    logger.addHandler(_OneLine(debug))
-    logger.setLevel(logging.DEBUG if debug else logging.WARNING)
+    logger, handler = logging.getLogger("workbench"), _OneLine(debug)
+    level = logger.level
+    logger.addHandler(handler)
+    if debug:
+        logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 class _OneLine(logging.Handler):

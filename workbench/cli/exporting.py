@@ -99,7 +99,7 @@ def export_run_to(context: CliContext, path: Path, output: Path, exporter_id: st
 
 
 def check_model(folder: Path) -> None:
-    """:class:`WorkbenchError` when a file of a finished model is not what its manifest says: a damaged one stays here."""
+    """:class:`WorkbenchError` when a file of a finished model is not what its manifest says."""
     why = ""
     try:
         digests = dict(json.loads((folder / "manifest.json").read_bytes())["sha256"])

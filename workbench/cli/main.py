@@ -52,10 +52,10 @@ def run(words: Sequence[str]) -> int:
     given = {flag for flag in _GLOBAL_FLAGS if flag in words[:end]}
     words = [word for i, word in enumerate(words) if i >= end or word not in _GLOBAL_FLAGS]
     context = CliContext(debug="--debug" in given, safe_mode="--safe-mode" in given)
-    log_plainly(context.debug)
     try:
-        app, words = _app(context, words)
-        app(args=words, prog_name="recurra", obj=context)
+        with log_plainly(context.debug):
+            app, words = _app(context, words)
+            app(args=words, prog_name="recurra", obj=context)
     except SystemExit as end_of_program:
         code = end_of_program.code
         return code if isinstance(code, int) else (0 if code is None else 1)

@@ -17,7 +17,7 @@ from workbench.cli.flags import Section, flags_of, merge, with_flags
 
 if TYPE_CHECKING:
     from workbench.project import Project
-    from workbench.runs import RunConfig
+    from workbench.runs import RunConfig, RunFolder
 
 RESERVED = ("project", "dataset", "task", "architecture", "name", "input", "limit", "help", "debug", "safe-mode")
 
@@ -104,12 +104,23 @@ def resume(
     state = folder.state()
     if state.alive:
         raise WorkbenchError("This run is being trained.", why=f"Process {state.pid} trains it.", file=folder.path)
-    if state.status == "finished" and state.reason == "completed":
+    if state.status == "finished" and state.reason == "completed" and model_is_whole(folder):
         raise WorkbenchError(
             "This run is complete.", fix=f"Train on with more epochs: recurra train {folder.config_path} --max-epochs N"
         )
     with context.open_project(project or project_of_run(folder)) as opened:
         raise typer.Exit(train_here(context, opened, folder, resume=state.status != "queued"))
+
+
+def model_is_whole(run: RunFolder) -> bool:
+    """Whether the finished model of ``run`` is there and undamaged; one that is not is written again by a resume."""
+    from workbench.cli.exporting import check_model
+
+    try:
+        check_model(run.model_folder)
+    except WorkbenchError:
+        return False
+    return True
 
 
 def make_config(context: CliContext, values: dict[str, Any], file: str | None = None) -> RunConfig:

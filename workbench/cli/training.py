@@ -42,6 +42,8 @@ def train_here(context: CliContext, project: Project, run: RunFolder, *, resume:
         return 130
     if finished.error:
         show_error(WorkbenchError.from_dict(finished.error))
+        if run.state().resumable and not resume:
+            console.print(f"Once that is mended, go on with: recurra resume {run.path}", markup=False)
     if (run.model_folder).is_dir() and finished.reason != "discarded":
         console.print(f'Use it: recurra predict {run.path} "…"', markup=False)
     return 0 if finished.reason in SUCCESS else 1

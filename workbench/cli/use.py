@@ -91,12 +91,17 @@ def evaluate(
                 source, names.get(split, split), progress=lambda done, total: progress(done, total, done)
             )
     values = {"schema_version": 1, **report.to_json()}
-    folder.evaluations.mkdir(exist_ok=True)
-    write_atomic(folder.evaluations / f"{names.get(split, split)}.json", json.dumps(values, ensure_ascii=False))
     if as_json:
         typer.echo(json.dumps(values, ensure_ascii=False, indent=1))
     else:
         _show_report(context, report)
+    target = folder.evaluations / f"{names.get(split, split)}.json"
+    try:
+        target.parent.mkdir(exist_ok=True)
+        write_atomic(target, json.dumps(values, ensure_ascii=False))
+    except (OSError, WorkbenchError) as error:  # a run that may only be read can still be measured
+        why = error.why if isinstance(error, WorkbenchError) else str(error.strerror)
+        context.console(stderr=True).print(f"The report was not kept in the run's folder: {why}", markup=False)
 
 
 def _model(path: Path) -> Path:

@@ -64,6 +64,7 @@ class CheckpointFolder:
         head = {
             "schema_version": SCHEMA_VERSION,
             "sha256": hashlib.sha256(blob).hexdigest(),
+            "values_sha256": _digest(values),
             "values": dict(values),
         }
         try:
@@ -119,7 +120,14 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     blob = (folder / TENSORS).read_bytes()
     if hashlib.sha256(blob).hexdigest() != head["sha256"]:
         raise ValueError("its checksum does not match")
-    return dict(head["values"]), load(blob)
+    values = dict(head["values"])
+    if head.get("values_sha256", _digest(values)) != _digest(values):
+        raise ValueError("the checksum of its values does not match")
+    return values, load(blob)
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _write_synced(path: Path, data: bytes) -> None:

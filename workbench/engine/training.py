@@ -281,9 +281,14 @@ class _Session:
             self.checkpoints.remove()
             return
         if self.trainer is None:
+            self._salvage()
             return
         model, state = self.trainer.model, self.trainer.state
-        best = self.checkpoints.load("best")
+        try:
+            best = self.checkpoints.load("best")
+        except WorkbenchError as damaged:
+            self._warn(f"{damaged.what} The model is that of the last step instead.", damaged.fix)
+            best = None
         if best is not None:
             weights, epoch = best.group("model"), int(best.values["epoch"])
         elif reason in (FinishReason.COMPLETED, FinishReason.STOPPED) and state.step:
@@ -291,6 +296,23 @@ class _Session:
         else:
             return
         write_bundle(self.run.model_folder, self.config, model, weights, state.best_metrics, epoch)
+
+    def _salvage(self) -> None:
+        """The best model of a run that could not go on (its last checkpoint is damaged), where it has none yet."""
+        if self.run.model_folder.exists():
+            return
+        start, best = self._read_start(), self.checkpoints.load("best")
+        if start is None or best is None:
+            return
+        _, task = make_task(self.config, self.catalogue)
+        model = compose(self.config, self.catalogue, task.load_codec(start.codec))
+        metrics = dict(best.values.get("metrics", {}))
+        write_bundle(
+            self.run.model_folder, self.config, model, best.group("model"), metrics, int(best.values["epoch"])
+        )
+        self._warn(
+            f"The run cannot go on; its best model, of epoch {best.values['epoch']}, was kept.", "Start a new run."
+        )
 
     @property
     def _start_path(self) -> Path:
