@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -48,3 +49,17 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(autouse=True)
+def undressed_application() -> Iterator[None]:
+    """A test that dresses the application (theme, text at 200 %) leaves it as it was for the next one."""
+    yield
+    widgets = sys.modules.get("PySide6.QtWidgets")
+    application = widgets.QApplication.instance() if widgets is not None else None
+    if application is None or not application.property("recurra_theme"):
+        return
+    application.setProperty("recurra_theme", None)
+    fonts = sys.modules["PySide6.QtGui"].QFontDatabase
+    application.setFont(fonts.systemFont(fonts.SystemFont.GeneralFont))
+    application.setPalette(application.style().standardPalette())
