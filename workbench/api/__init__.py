@@ -22,6 +22,7 @@ from workbench.api.hooks import API_VERSION, hookimpl
 from workbench.api.io import SPLITS, Finding, ImportedRecord, ImportStream, Sniff, StoredRecord
 from workbench.api.params import Params, ParamSpec, describe, option, validate
 from workbench.api.records import Record, RecordType, TaggedTokens, Text
+from workbench.api.recurrent import RecurrentParams
 from workbench.api.refs import Ref
 from workbench.api.registry import Catalogue, Registrar
 from workbench.api.results import LabelledSpan, Report, Result, TokenLabels
@@ -56,6 +57,7 @@ __all__ = [
     "Record",
     "RecordEditor",
     "RecordType",
+    "RecurrentParams",
     "Ref",
     "Registrar",
     "Report",

@@ -5,18 +5,9 @@ from __future__ import annotations
 from workbench_plugins.architectures.gru import GruParams
 
 from workbench.nn.contract import Encoder
-from workbench.nn.recurrent import RecurrentEncoder
+from workbench.nn.recurrent import build_stack
 
 
 def build(params: GruParams, input_size: int) -> Encoder:
     """An encoder of ``input_size`` values a step."""
-    return RecurrentEncoder(
-        "gru",
-        input_size,
-        params.hidden_size,
-        layers=params.layers,
-        dropout=params.dropout,
-        input_dropout=params.input_dropout,
-        output_dropout=params.dropout,
-        locked=params.dropout_kind == "locked",
-    )
+    return build_stack("gru", params, input_size)

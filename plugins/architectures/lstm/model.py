@@ -5,19 +5,9 @@ from __future__ import annotations
 from workbench_plugins.architectures.lstm import LstmParams
 
 from workbench.nn.contract import Encoder
-from workbench.nn.recurrent import RecurrentEncoder
+from workbench.nn.recurrent import build_stack
 
 
 def build(params: LstmParams, input_size: int) -> Encoder:
     """An encoder of ``input_size`` values a step."""
-    return RecurrentEncoder(
-        "lstm",
-        input_size,
-        params.hidden_size,
-        layers=params.layers,
-        dropout=params.dropout,
-        input_dropout=params.input_dropout,
-        output_dropout=params.dropout,
-        locked=params.dropout_kind == "locked",
-        forget_bias=params.forget_bias,
-    )
+    return build_stack("lstm", params, input_size, forget_bias=params.forget_bias)

@@ -5,20 +5,11 @@ from __future__ import annotations
 from workbench_plugins.architectures.rnn import RnnParams
 
 from workbench.nn.contract import Encoder
-from workbench.nn.recurrent import RecurrentEncoder
+from workbench.nn.recurrent import build_stack
 
 
 def build(params: RnnParams, input_size: int) -> Encoder:
     """An encoder of ``input_size`` values a step."""
-    return RecurrentEncoder(
-        "rnn",
-        input_size,
-        params.hidden_size,
-        layers=params.layers,
-        dropout=params.dropout,
-        input_dropout=params.input_dropout,
-        output_dropout=params.dropout,
-        locked=params.dropout_kind == "locked",
-        nonlinearity=params.nonlinearity,
-        initialisation=params.initialisation,
+    return build_stack(
+        "rnn", params, input_size, nonlinearity=params.nonlinearity, initialisation=params.initialisation
     )

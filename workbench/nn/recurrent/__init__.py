@@ -3,6 +3,7 @@
 from workbench.nn.recurrent.encoder import RecurrentEncoder
 from workbench.nn.recurrent.gradients import hidden_gradient_norms
 from workbench.nn.recurrent.layers import CellKind, GruLayer, LstmLayer, RecurrentLayer, RnnLayer, make_layer
+from workbench.nn.recurrent.stack import build_stack
 
 __all__ = [
     "CellKind",
@@ -11,6 +12,7 @@ __all__ = [
     "RecurrentEncoder",
     "RecurrentLayer",
     "RnnLayer",
+    "build_stack",
     "hidden_gradient_norms",
     "make_layer",
 ]
