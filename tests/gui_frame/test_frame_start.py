@@ -13,7 +13,7 @@ from workbench.shell.samples import prepare_sample, sample_config
 from workbench.shell.session import Session
 
 
-def test_the_first_paint_imports_neither_torch_nor_pyqtgraph() -> None:
+def test_the_first_paint_imports_nothing_heavy() -> None:
     answer = measure_startup(runs=1)
     assert answer["heavy_imports"] == []
     assert 0 < answer["first_paint_median_s"] < 10  # the measure itself is taken on a quiet machine

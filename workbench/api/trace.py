@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # numpy takes 50 ms to import: too long for a command that only lists plugins, or before a window
+    from numpy.typing import NDArray
 
-Array = NDArray[Any]
+    Array = NDArray[Any]
+_OPTIONAL = ("outputs", "attention", "gradient", "gradient_steps")
+else:
+    Array = Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,13 @@ class Trace:
     """Everything panels, exporters, the command line and tests show of one record.
 
     ``steps`` name the T positions (tokens); ``outputs`` (T, K) are probabilities over ``output_labels``;
-    ``gradient`` (T,) is |∂L/∂h_t| of the last recurrent layer where it was asked for; ``attention`` (T_out, T_in).
+    ``attention`` (T_out, T_in).
+
+    ``gradient_through_time``, where it was asked for: for each direction of the last recurrent layer ("forward",
+    "backward") the norms |∂L_s/∂h_t| (S, T), L_s being the loss of step s alone, for the steps s that
+    ``gradient_steps`` (S,) names; "input" instead of a direction: |∂L_s/∂x_t|, of a network whose states cannot be
+    asked one by one. ``gradient`` (T,) is the last of those rows, its directions together. ``gradient_note`` says
+    what the loss was taken against, or why there is no gradient.
     """
 
     steps: tuple[str, ...]
@@ -42,6 +51,9 @@ class Trace:
     predicted: tuple[str, ...] = ()
     attention: Array | None = None
     gradient: Array | None = None
+    gradient_through_time: Mapping[str, Array] = field(default_factory=dict)
+    gradient_steps: Array | None = None
+    gradient_note: str = ""
 
     def to_arrays(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """JSON-able description and named arrays (for ``numpy.savez``, never pickled)."""
@@ -54,16 +66,20 @@ class Trace:
             for gate, values in layer.gates.items():
                 arrays[f"layer{i}.gate.{gate}"] = values
             layers.append({"name": layer.name, "direction": layer.direction, "gates": list(layer.gates)})
-        for name in ("outputs", "attention", "gradient"):
+        for name in _OPTIONAL:
             value = getattr(self, name)
             if value is not None:
                 arrays[name] = value
+        for direction, values in self.gradient_through_time.items():
+            arrays[f"gradient.{direction}"] = values
         return (
             {
                 "steps": list(self.steps),
                 "layers": layers,
                 "output_labels": list(self.output_labels),
                 "predicted": list(self.predicted),
+                "gradient_directions": list(self.gradient_through_time),
+                "gradient_note": self.gradient_note,
             },
             arrays,
         )
@@ -71,6 +87,8 @@ class Trace:
     @classmethod
     def from_arrays(cls, description: Mapping[str, Any], arrays: Mapping[str, Array]) -> Trace:
         """The inverse of :meth:`to_arrays`."""
+        import numpy as np
+
         layers = tuple(
             LayerTrace(
                 name=layer["name"],
@@ -81,13 +99,14 @@ class Trace:
             )
             for i, layer in enumerate(description["layers"])
         )
-        optional = {
-            name: np.asarray(arrays[name]) if name in arrays else None for name in ("outputs", "attention", "gradient")
-        }
+        optional = {name: np.asarray(arrays[name]) if name in arrays else None for name in _OPTIONAL}
+        directions = description.get("gradient_directions", ())
         return cls(
             steps=tuple(description["steps"]),
             layers=layers,
             output_labels=tuple(description["output_labels"]),
             predicted=tuple(description["predicted"]),
+            gradient_through_time={name: np.asarray(arrays[f"gradient.{name}"]) for name in directions},
+            gradient_note=str(description.get("gradient_note", "")),
             **optional,
         )

@@ -9,6 +9,9 @@ from typing import Any
 
 from workbench.api import WorkbenchError
 
+PROJECT_FILE = "project.toml"
+"""What makes a folder a project."""
+
 Migrator = Callable[[dict[str, Any]], dict[str, Any]]
 
 

@@ -16,13 +16,13 @@ from workbench.api import RecordType, WorkbenchError
 from workbench.api.files import explain_os_error, write_atomic
 from workbench.data import DatasetStore
 from workbench.project.media import Media
+from workbench.project.migrations import PROJECT_FILE as FILE_NAME
 from workbench.project.migrations import Schema
 
 if TYPE_CHECKING:
     from workbench.runs.config import RunConfig
     from workbench.runs.folder import RunFolder
 
-FILE_NAME = "project.toml"
 STORE_NAME = "data.sqlite"
 SCHEMA = Schema("project", 1)
 

@@ -18,8 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.api import WorkbenchError
 from workbench.api.files import write_atomic
-from workbench.project.migrations import Schema
-from workbench.project.project import FILE_NAME as PROJECT_FILE
+from workbench.project.migrations import PROJECT_FILE, Schema
 
 _logger = logging.getLogger(__name__)
 
