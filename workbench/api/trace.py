@@ -10,9 +10,10 @@ if TYPE_CHECKING:  # numpy takes 50 ms to import: too long for a command that on
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
-_OPTIONAL = ("outputs", "attention", "gradient", "gradient_steps")
 else:
     Array = Any
+
+_OPTIONAL = ("outputs", "attention", "gradient", "gradient_steps")
 
 
 @dataclass(frozen=True, slots=True)
