@@ -316,13 +316,15 @@ def worker_environment(changes: Mapping[str, str]) -> dict[str, str]:
     """This process's environment with what a worker needs set before it starts; ``changes`` win, then the person's own.
 
     cuBLAS is deterministic only with a fixed workspace chosen before CUDA starts (docs.pytorch.org, cuDNN RNN
-    determinism); threads beyond the physical cores slow small recurrent networks down.
+    determinism); threads beyond the physical cores slow small recurrent networks down, and threads that spin while they
+    wait take the core that the window needs.
     """
     import psutil
 
     environment = {
         "CUBLAS_WORKSPACE_CONFIG": ":4096:2",
         "OMP_NUM_THREADS": str(psutil.cpu_count(logical=False) or os.cpu_count() or 1),
+        "OMP_WAIT_POLICY": "PASSIVE",
         "PYTHONFAULTHANDLER": "1",
         **os.environ,
         "PYTHONIOENCODING": "utf-8",
