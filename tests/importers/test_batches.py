@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from workbench_plugins.importers.conll.params import ConllParams
 from workbench_plugins.importers.conll.reader import ConllStream
+from workbench_plugins.importers.conllu.params import ConlluParams
+from workbench_plugins.importers.conllu.reader import ConlluStream
 
 from workbench.api import ImportedRecord, TaggedTokens, WorkbenchError
 from workbench.api.batches import BREAK, BatchedStream, SentenceBatch, SpanColumns
@@ -18,7 +20,7 @@ from workbench.data import DatasetStore
 from workbench.data.bulk import derive
 from workbench.data.rows import LabelIndex, digest_of, encode_body, fold, problem_of
 
-TAGS = st.sampled_from(["O", "B-X", "I-X", "B-Y", "I-Y", "E-X", "S-Y", "L-X", "X", "", "I-é\\\"%"])
+TAGS = st.sampled_from(["O", "B-X", "I-X", "B-Y", "I-Y", "E-X", "S-Y", "L-X", "X", "", 'I-é\\"%'])
 WORDS = st.text(st.characters(blacklist_characters="\r\n", blacklist_categories=("Cs",)), max_size=6)
 SENTENCES = st.lists(st.lists(st.tuples(WORDS, TAGS, TAGS), min_size=1, max_size=6), min_size=1, max_size=6)
 LINES = st.sampled_from(
@@ -64,7 +66,7 @@ def test_a_column_is_judged_and_turned_like_its_sentences(sentences: list[list[s
         assert all(is_legal_sequence(to_iob2(tags, scheme)) for tags in sentences)
 
 
-def read(stream: ConllStream, *, carefully: bool) -> tuple[list[ImportedRecord], object]:
+def read(stream: ConllStream | ConlluStream, *, carefully: bool) -> tuple[list[ImportedRecord], object]:
     """All records, or what stopped them, and what was reported."""
     if carefully:
         stream._at_once = lambda blocks: None  # type: ignore[method-assign]
@@ -96,6 +98,34 @@ def test_a_file_read_at_once_is_the_file_read_line_by_line(
     if quick[0] and not skip_bad:
         raws = "".join(record.raw for record in quick[0])
         assert (raws + quick[1][0]).encode() == path.read_bytes()  # type: ignore[index]
+
+
+def conllu(number: str, *, width: int = 10) -> str:
+    return "\t".join([number, *"abcdefghi"][:width])
+
+
+UNITS = st.sampled_from(
+    [conllu("1"), f"{conllu('1')}\n{conllu('2')}", f"{conllu('1-2')}\n{conllu('1')}\n{conllu('2')}\n{conllu('2.1')}",
+     conllu("2"), conllu("1", width=9), conllu("x"), conllu("1-2"), "# a comment", "# newdoc id = 3", "# newdoc", "",
+     f"# text\n{conllu('1')}", f"{conllu('1')}\n# inside\n{conllu('2')}", " ", "\t" * 9, conllu("1") + " "]
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    units=st.lists(UNITS, min_size=1, max_size=20),
+    newline=st.sampled_from(["\n", "\r\n"]),
+    gap=st.sampled_from(["\n\n", "\n\n", "\n", "\n\n\n"]),
+    skip_bad=st.booleans(),
+)
+def test_a_treebank_read_at_once_is_the_treebank_read_line_by_line(
+    tmp_path: Path, units: list[str], newline: str, gap: str, skip_bad: bool
+) -> None:
+    path = tmp_path / "file.conllu"
+    path.write_bytes((f"{conllu('1')}\n\n" + gap.join(units) + gap).replace("\n", newline).encode())
+    options = ConlluParams(skip_bad=skip_bad)
+    quick = read(ConlluStream(path, options), carefully=False)
+    assert quick == read(ConlluStream(path, options), carefully=True)
 
 
 def test_well_formed_sentences_come_as_columns(tmp_path: Path) -> None:

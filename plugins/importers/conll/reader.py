@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from workbench_plugins.importers.conll.blocks import MAY_BE_BETWEEN, Place, cut, portions
 from workbench_plugins.importers.conll.columns import (
     DOCUMENT_START,
     SKIP,
@@ -21,9 +20,11 @@ from workbench_plugins.importers.conll.columns import (
     split_cells,
 )
 from workbench_plugins.importers.conll.params import ConllParams
+from workbench_plugins.importers.conll.place import MAY_BE_BETWEEN, Place
 
 from workbench.api import Finding, ImportedRecord, TaggedTokens, WorkbenchError
 from workbench.api.batches import SentenceBatch, SpanColumns
+from workbench.api.blocks import cut, portions, split_blocks
 from workbench.api.schemes import Evidence, Scheme, illegal_positions, is_legal_sequence, to_iob2
 from workbench.api.textfiles import TextFile
 
@@ -94,13 +95,9 @@ class ConllStream:
 
     def batches(self, most: int) -> Iterator[SentenceBatch | list[ImportedRecord]]:
         """The sentences as flat columns, ``most`` at a time; those among odd lines, read line by line, in lists."""
-        newline = self._file.newline
         self._place = Place()
         for piece in self._file.pieces():
-            *blocks, rest = piece.split(newline * 2)
-            if blocks and rest == newline:
-                blocks[-1] += newline
-                rest = ""
+            blocks, rest = split_blocks(piece, self._file.newline)
             for portion in portions(blocks, most):
                 yield from self._read(portion)
             if rest:
@@ -149,7 +146,9 @@ class ConllStream:
             raws.append(f"{place.before}{block}{blank}")
             place.before = ""
             place.line += length + 1
-        columns = cut(rows, self._separator, len(self._names), newline) if rows else [[]] * len(self._names)
+        columns: list[list[str]] | None = [[]] * len(self._names)
+        if rows:
+            columns = cut(rows, self._separator, len(self._names), newline, unless=DOCUMENT_START)
         if columns is None:
             return None
         self._place = place
@@ -243,7 +242,7 @@ class ConllStream:
         if separator == "\t":
             cells = [row.rstrip("\r\n").split("\t") for row in rows]
         elif separator:
-            cells = [row.rstrip().split(" ") for row in rows]
+            cells = [row.rstrip(" \t\r\n").split(" ") for row in rows]
         else:
             cells = [split_cells(row.rstrip("\r\n"), "") for row in rows]
         bad = next((i for i, row in enumerate(cells) if len(row) != width), None)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import compress
+from operator import ne
 from pathlib import Path
 from typing import Any
 
 from workbench_plugins.importers.conllu.params import ConlluParams
 
 from workbench.api import Finding, ImportedRecord, Sniff, TaggedTokens, WorkbenchError
+from workbench.api.batches import BREAK, SentenceBatch
+from workbench.api.blocks import cut, portions, split_blocks
 from workbench.api.textfiles import TextFile, decode_head
 
 COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
@@ -17,6 +24,30 @@ _LAYERS = {"lemma": 2, "upos": 3, "xpos": 4, "feats": 5, "deprel": 7}
 _RANGE = re.compile(r"\d+-\d+")
 _EMPTY_NODE = re.compile(r"\d+\.\d+")
 _MAX_PROBLEMS = 200
+_MOST_SENTENCES = 1000
+_FEW_SENTENCES = 50
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where the reading of a file is."""
+
+    line: int = 1
+    raw: list[str] = field(default_factory=list)
+    """Lines since the last sentence."""
+    bad: bool = False
+    """Whether those are of a sentence that is left out."""
+    document: str = ""
+    documents: int = 0
+
+    def begin_document(self, comment: str) -> None:
+        self.documents += 1
+        self.document = comment.partition("=")[2].strip() or f"document {self.documents}"
+
+
+@lru_cache(maxsize=1024)
+def _numbers(length: int) -> str:
+    return "\n".join(map(str, range(1, length + 1)))
 
 
 class ConlluStream:
@@ -27,6 +58,7 @@ class ConlluStream:
         self.options = options
         self.problems: list[Finding] = []
         self._file = TextFile(self.path, options.encoding)
+        self._place = _Place()
         for name in options.layers:
             if name not in _LAYERS:
                 raise WorkbenchError(f"CoNLL-U has no column {name!r}.", fix=f"Choose of {', '.join(_LAYERS)}.")
@@ -54,34 +86,107 @@ class ConlluStream:
         return self._file.position()
 
     def __iter__(self) -> Iterator[ImportedRecord]:
-        raw: list[str] = []
+        for batch in self.batches(_MOST_SENTENCES):
+            yield from batch
+
+    def batches(self, most: int) -> Iterator[SentenceBatch | list[ImportedRecord]]:
+        """The sentences as flat columns, ``most`` at a time; those among odd lines, read line by line, in lists."""
+        self._place = _Place()
+        for piece in self._file.pieces():
+            blocks, rest = split_blocks(piece, self._file.newline)
+            for portion in portions(blocks, most):
+                yield from self._read(portion)
+            if rest:
+                yield list(self._carefully(rest))
+        self.format["tail"] = "".join(self._place.raw)
+
+    def _read(self, blocks: Sequence[str]) -> Iterator[SentenceBatch | list[ImportedRecord]]:
+        """Some blocks, each of which a blank line ends: all at once or, where one of them is odd, in small portions."""
+        if (batch := self._at_once(blocks)) is not None:
+            yield batch
+        elif len(blocks) > _FEW_SENTENCES:
+            for portion in portions(blocks, _FEW_SENTENCES):
+                yield from self._read(portion)
+        else:
+            blank = self._file.newline * 2
+            yield list(self._carefully(blank.join(blocks) + blank))
+
+    def _at_once(self, blocks: Sequence[str]) -> SentenceBatch | None:
+        """The sentences of ``blocks``; None, and nothing read, when one of them has to be looked at line by line."""
+        newline, place = self._file.newline, replace(self._place)
+        blank = newline * 2
+        before = "" if place.bad else "".join(place.raw)
+        rows: list[str] = []
+        lines: list[int] = []
+        documents: list[str] = []
+        raws: list[str] = []
+        for block in blocks:
+            sentence = block
+            while sentence[:1] == "#":
+                comment, _, sentence = sentence.partition(newline)
+                place.line += 1
+                if comment.startswith("# newdoc"):
+                    place.begin_document(comment)
+            if not sentence:
+                return None
+            rows.append(sentence)
+            lines.append(place.line)
+            documents.append(place.document)
+            raws.append(f"{before}{block}{blank}")
+            before = ""
+            place.line += sentence.count(newline) + 2
+        columns = cut(rows, "\t", len(COLUMNS), newline)
+        if columns is None:
+            return None
+        numbers = columns[0]
+        for name in set(numbers) - {BREAK}:
+            if not (name.isdigit() or _RANGE.fullmatch(name) or _EMPTY_NODE.fullmatch(name)):
+                return None
+        is_word = [name == BREAK or name.isdigit() for name in numbers]
+        words = "\n".join(compress(numbers, is_word)).split(f"\n{BREAK}\n")
+        lengths = [sentence.count("\n") + 1 for sentence in words]
+        if len(words) != len(rows) or any(map(ne, words, map(_numbers, lengths))):
+            return None
+        place.raw, place.bad = [], False
+        self._place = place
+        start = 0
+        for i, sentence in enumerate(rows):  # the line of a sentence is that of its first word
+            lines[i] += is_word.index(True, start) - start
+            start += sentence.count(newline) + 2
+        tokens, *layers = (list(compress(columns[i], is_word)) for i in (1, *(i for _, i in self._layers)))
+        named = dict(zip((name for name, _ in self._layers), layers, strict=True))
+        return SentenceBatch(tokens, named, lengths, lines, documents, raws)
+
+    def _carefully(self, text: str) -> Iterator[ImportedRecord]:
+        """The sentences of a text that ends where a sentence does, line by line."""
+        place = self._place
         words: list[list[str]] = []
-        ended = bad = False
-        document, documents, first, last = "", 0, 1, 0
-        for number, line in enumerate(self._file, start=1):
+        ended = False
+        first, last = place.line, 0
+        for line in io.StringIO(text, newline=""):
+            number, place.line = place.line, place.line + 1
             if not line.strip():
                 ended = ended or bool(words)
-                raw.append(line)
+                place.raw.append(line)
                 continue
             if ended:
-                yield self._record(raw, words, first, document)
-            if ended or (bad and raw and not raw[-1].strip()):
-                raw, words, ended, bad = [], [], False, False
+                yield self._record(place.raw, words, first, place.document)
+            if ended or (place.bad and place.raw and not place.raw[-1].strip()):
+                place.raw, words, ended, place.bad = [], [], False, False
                 first, last = number, 0
-            raw.append(line)
+            place.raw.append(line)
             if line[0] == "#":
                 if line.startswith("# newdoc"):
-                    documents += 1
-                    document = line.partition("=")[2].strip() or f"document {documents}"
+                    place.begin_document(line)
                 continue
-            if bad:
+            if place.bad:
                 continue
             cells = line.rstrip("\r\n").split("\t")
             error = self._fault(cells, last, number)
             if error is not None:
                 if not self.options.skip_bad:
                     raise error
-                bad, words = True, []
+                place.bad, words = True, []
                 if len(self.problems) < _MAX_PROBLEMS:
                     self.problems.append(Finding("columns", "warning", f"Skipped: {error.what}", line=number))
             elif cells[0].isdigit():
@@ -90,9 +195,8 @@ class ConlluStream:
                 last += 1
                 words.append(cells)
         if words:
-            yield self._record(raw, words, first, document)
-        else:
-            self.format["tail"] = "".join(raw)
+            yield self._record(place.raw, words, first, place.document)
+            place.raw = []
 
     def _record(self, raw: list[str], words: list[list[str]], line: int, document: str) -> ImportedRecord:
         columns = list(zip(*words, strict=True))

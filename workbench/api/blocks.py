@@ -1,35 +1,26 @@
-"""Cutting many sentences of well-formed lines at once: the quick way through a column file.
+"""Cutting many sentences of well-formed lines at once: the quick way through a file of columns.
 
-A block is the text between two blank lines. :func:`cut` answers only where the careful reading, line by line, would
+A block is the text between two blank lines. :func:`cut` answers only where a careful reading, line by line, would
 find the same cells; at any doubt (a ragged line, another line end, odd blanks) it says None and leaves it to that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-
-from workbench_plugins.importers.conll.columns import DOCUMENT_START
 
 from workbench.api.batches import BREAK
 
-MAY_BE_BETWEEN = frozenset(("", "#", DOCUMENT_START[0], "\r", "\n"))
-"""How a block begins that may not be a sentence from its first line on."""
 
+def split_blocks(piece: str, newline: str) -> tuple[list[str], str]:
+    """The blocks of a piece of text that a blank line ends, and the rest, which does not begin with a blank line.
 
-@dataclass(slots=True)
-class Place:
-    """Where the reading of a file is: the number of the next line, and what it has to remember."""
-
-    line: int = 1
-    before: str = ""
-    """Text since the last sentence, which belongs to the next one."""
-    document: str = ""
-    documents: int = 0
-
-    def begin_document(self, name: str = "") -> None:
-        self.documents += 1
-        self.document = name or f"document {self.documents}"
+    Further blank lines after a block are at the end of the last one, or at the beginning of the next.
+    """
+    *blocks, rest = piece.split(newline * 2)
+    while blocks and rest.startswith(newline):
+        blocks[-1] += newline
+        rest = rest[len(newline) :]
+    return blocks, rest
 
 
 def portions(blocks: Sequence[str], most: int) -> Iterator[Sequence[str]]:
@@ -43,17 +34,18 @@ def portions(blocks: Sequence[str], most: int) -> Iterator[Sequence[str]]:
         start = end
 
 
-def cut(blocks: Sequence[str], separator: str, width: int, newline: str) -> list[list[str]] | None:
-    """The ``width`` flat columns of sentences, with ``BREAK`` between two; ``separator`` as in ``split_cells``.
+def cut(blocks: Sequence[str], separator: str, width: int, newline: str, *, unless: str = "") -> list[list[str]] | None:
+    """The ``width`` flat columns of sentences, with ``BREAK`` between two.
 
-    The blocks are without blank lines, documents' beginnings and comments before them.
+    ``separator`` is a tab, a space or "" for runs of blanks. The blocks are rows alone, without blank lines and
+    comments before them; none but the first of a block may begin with ``unless``.
     """
     text = (newline * 2).join(blocks)
     if newline == "\r\n":
         if text.count("\n") != text.count(newline):
             return None
         text = text.replace(newline, "\n")
-    if "\r" in text or f"\n{DOCUMENT_START}" in text:
+    if "\r" in text or (unless and f"\n{unless}" in text):
         return None
     if separator != "\t":
         if separator == "":
