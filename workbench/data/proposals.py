@@ -72,19 +72,27 @@ def propose(
     paths: Sequence[Path],
     *,
     on_error: Callable[[Importer, Exception], None] | None = None,
+    encoding: str = "",
 ) -> list[Proposal]:
     """Ways to import ``paths`` (files, or folders of files) as one dataset, the surest first.
 
     A folder counts with the files that the best importer knows. An importer that fails while looking is passed over
-    and reported to ``on_error``. :class:`WorkbenchError` when a path is not there.
+    and reported to ``on_error``. ``encoding`` reads the files in that encoding, with the importers that have an option
+    for it; without it they are UTF-8. :class:`WorkbenchError` when a path is not there.
     """
     from workbench.data.importing import name_for
 
     files, whole_folder = _files(paths)
     sniffed: dict[str, dict[Path, Sniff]] = {}
-    importers = {importer.id: importer for importer in catalogue.importers()}
+    importers = {
+        importer.id: importer
+        for importer in catalogue.importers()
+        if not encoding or "encoding" in importer.params.model_fields
+    }
     for path in files:
         head = _head(path)
+        if encoding:
+            head = head.decode(encoding, errors="ignore").encode()
         for importer in importers.values():
             try:
                 sniff: Sniff | None = importer.sniff.resolve()(head, path)
@@ -109,7 +117,7 @@ def propose(
                 files=_as_splits(chosen),
                 confidence=sure if not whole_folder else sure * (0.5 + 0.5 * share),
                 reason=found[best].reason,
-                options=dict(found[best].options),
+                options={**found[best].options, **({"encoding": encoding} if encoding else {})},
                 dataset_name=name_for(chosen),
             )
         )
@@ -167,6 +175,23 @@ def explain_unknown(catalogue: Catalogue, paths: Sequence[Path]) -> WorkbenchErr
     return WorkbenchError(
         "No importer knows what this file is.", fix=f"Name one with --importer. There are: {known}.", file=path
     )
+
+
+def encodings_to_offer(paths: Sequence[Path]) -> tuple[str, ...]:
+    """What the first of ``paths`` may be encoded in where it is text but not UTF-8; () where that is not the matter."""
+    files, _ = _files(paths)
+    head = _head(files[0]) if files else b""
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return ()
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or (head and _alternating(head)):
+        return ("utf-16",)
+    if b"\0" in head or sum(byte < 9 or 13 < byte < 32 for byte in head) * 50 > len(head):
+        return ()
+    try:
+        codecs.getincrementaldecoder("utf-8")("strict").decode(head, final=len(head) < HEAD_BYTES)
+    except UnicodeDecodeError:
+        return OFFERED
+    return ()
 
 
 def _alternating(head: bytes) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -22,7 +24,10 @@ class Notices(QWidget):
         self._layout.setSpacing(8)
         self.hide()
 
-    def show_notice(self, notice: WorkbenchError | str) -> None:
+    def show_notice(
+        self, notice: WorkbenchError | str, on_fix: Callable[[], object] | None = None, fix_text: str = ""
+    ) -> None:
+        """Show it; ``on_fix`` is what the button ``fix_text`` on an error's card does (the card goes away then)."""
         if isinstance(notice, Cancelled):
             notice = notice.what
         if isinstance(notice, str):
@@ -30,9 +35,17 @@ class Notices(QWidget):
             return
         for i in range(self._layout.count()):
             widget = self._layout.itemAt(i).widget()
-            if isinstance(widget, ErrorCard) and widget.error.what == notice.what:
+            if isinstance(widget, ErrorCard) and (widget.error.what, widget.error.where) == (notice.what, notice.where):
                 return
-        card = ErrorCard(notice, on_dismiss=lambda: self._drop(card))
+
+        def fix() -> None:
+            self._drop(card)
+            if on_fix is not None:
+                on_fix()
+
+        card = ErrorCard(
+            notice, fix if on_fix is not None else None, fix_text=fix_text, on_dismiss=lambda: self._drop(card)
+        )
         self._put(card)
 
     def clear(self) -> None:

@@ -198,6 +198,7 @@ class Welcome(ScrollColumn):
         while self.recent.count():
             item = self.recent.takeAt(0)
             if item.widget() is not None:
+                item.widget().hide()  # the event loop deletes it later; until then it would be painted under the new
                 item.widget().deleteLater()
         paths = self.session.recent_projects()
         for path in paths[:6]:

@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, QPaintEvent, QResizeEvent
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeySequence,
+    QPaintEvent,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QMessageBox, QStatusBar, QVBoxLayout, QWidget
 
 from workbench.api import WorkbenchError
@@ -40,6 +49,7 @@ class MainWindow(WindowCommands, QMainWindow):
         self.setWindowTitle("Recurra")
         self.setAnimated(False)
         self.setDockNestingEnabled(False)
+        self.setAcceptDrops(True)  # files may be dropped on any stage
         self._painted = False
         self._collapsed: list[Dock] | None = None
         self.dialogs: dict[str, QWidget] = {}
@@ -287,7 +297,7 @@ class MainWindow(WindowCommands, QMainWindow):
         self.bottom_bar.mark_tab(self.bottom_panel.current() if visible else None)
 
     def _on_notice(self, notice: WorkbenchError | str) -> None:
-        self.notices.show_notice(notice)
+        self.notices.show_notice(notice, *self.remedy(notice))
         if isinstance(notice, WorkbenchError):
             self.bottom_panel.problems.add(notice)
 
@@ -342,6 +352,16 @@ class MainWindow(WindowCommands, QMainWindow):
             for dock in self._collapsed:
                 dock.show()
             self._collapsed = None
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.import_paths(paths)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,6 +153,31 @@ class WindowCommands:
         session.run_in_background(
             prepare_sample(sample, folder, session.record_types()), ready, title=f"Preparing “{sample.title}”"
         )
+
+    def remedy(self, notice: WorkbenchError | str) -> tuple[Callable[[], object] | None, str]:
+        """What the window can do about ``notice`` with one click, and the words on the button; nothing: (None, "")."""
+        if not isinstance(notice, WorkbenchError) or notice.file is None:
+            return None, ""
+        from workbench.data.connection import backup_path, damaged_error
+
+        path = Path(notice.file)
+        if notice.what == damaged_error(path, "").what and backup_path(path).exists():
+            return lambda: self.restore_data(path), "Restore last good data"
+        return None, ""
+
+    def restore_data(self, store: Path) -> None:
+        """Put the last good copy in the place of a project's damaged data, and open the project."""
+        from workbench.data import backup
+
+        if self.session.project is not None and self.session.project.path == store.parent:
+            self.session.close_project()
+        try:
+            aside = backup.restore(store)
+        except WorkbenchError as error:
+            self.session.notice.emit(error)
+            return
+        self.open_project(store.parent)
+        self.session.notice.emit(f"The last good data are back; the damaged ones lie beside them as {aside.name}.")
 
     # --- looks ---------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.api import SPLITS, Cancelled, Importer, WorkbenchError
+from workbench.shell.stages.data.encoding_card import EncodingCard
 from workbench.shell.widgets import Button, Card, ErrorCard, Muted, ParamsForm, Text
 from workbench.shell.widgets.labels import Elided
 
@@ -115,38 +116,69 @@ class ImportView(QWidget):
 
     # -- the proposal -------------------------------------------------------------------------------------------
 
-    def look_at(self, paths: Sequence[Path]) -> None:
-        """See what ``paths`` could be, and show the card."""
-        from workbench.data.proposals import propose
+    def look_at(self, paths: Sequence[Path], encoding: str = "") -> None:
+        """See what ``paths`` could be, and show the card. ``encoding`` is the person's choice; "" is UTF-8."""
+        from workbench.data.proposals import encodings_to_offer, explain_unknown, propose
 
+        if self._task is not None:
+            self.session.notify("An import is running; wait for it or cancel it first.")
+            return
         self.paths = [Path(path) for path in paths]
+        self.proposals = []  # those of other files must not be imported in their place
+        self.importer.blockSignals(True)
+        self.importer.clear()
+        self.importer.blockSignals(False)
+        _empty(self._files)
+        _empty(self._options_box)
+        self.form = None
         self._drop_error()
         self.card.set_title("Import", ", ".join(path.name for path in self.paths[:3]))
         self.reason.setText("Looking at the files…")
         self._show_form(False)
-        catalogue = self.session.catalogue
-        self.session.run_in_background(
-            lambda _progress, _cancelled: propose(catalogue, self.paths),
-            self._show_proposals,
-            self._fail,
-            title="Looking at the files",
-        )
+        catalogue, looked_at = self.session.catalogue, list(self.paths)
+
+        def look(_progress: object, _cancelled: object) -> tuple[list[Proposal], tuple[WorkbenchError, Any] | None]:
+            found = propose(catalogue, looked_at, encoding=encoding)
+            return found, (explain_unknown(catalogue, looked_at), encodings_to_offer(looked_at)) if not found else None
+
+        def show(outcome: tuple[list[Proposal], tuple[WorkbenchError, Any] | None]) -> None:
+            if self.paths != looked_at:
+                return  # other files were dropped meanwhile
+            proposals, problem = outcome
+            if problem is not None:
+                self._explain(*problem)
+            else:
+                self._show_proposals(proposals)
+
+        self.session.run_in_background(look, show, self._fail, title="Looking at the files")
 
     def _show_form(self, shown: bool) -> None:
         for widget in (self.importer, self.name, self.skip_bad, self.options_button, self.start_button):
             widget.setEnabled(shown)
 
-    def _show_proposals(self, proposals: list[Proposal]) -> None:
-        if not proposals:
-            self._fail(
-                WorkbenchError(
-                    "No importer knows this kind of file.",
-                    why="It is neither a text with columns, nor CoNLL-U, nor JSON lines, nor plain text.",
-                    fix="Check that the file is the one you meant; a plugin can add another importer.",
-                    file=self.paths[0] if self.paths else None,
-                )
-            )
+    def _explain(self, error: WorkbenchError, encodings: Sequence[str]) -> None:
+        """Nothing can be imported as it is: say why, and offer encodings where that is the matter."""
+        file = Path(error.file) if error.file is not None else None
+        if encodings and file is not None:
+            self._busy(False)
+            self._show_form(False)
+            self.reason.setText("The encoding of this file has to be named first.")
+            self._drop_error()
+            card = EncodingCard(error, file, encodings)
+            card.chosen.connect(lambda encoding: self.look_at(self.paths, encoding))
+            self.error_card = card
+            self._problem_box.addWidget(card)
             return
+        if "--importer" in error.fix:  # advice for the command line
+            error = WorkbenchError(
+                error.what,
+                why="It is neither a text with columns, nor CoNLL-U, nor JSON lines, nor plain text.",
+                fix="Check that the file is the one you meant; a plugin can add another importer.",
+                file=error.file,
+            )
+        self._fail(error)
+
+    def _show_proposals(self, proposals: list[Proposal]) -> None:
         self.proposals = proposals
         self.importer.blockSignals(True)
         self.importer.clear()
