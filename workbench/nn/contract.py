@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -178,6 +178,15 @@ class TaskModel(Protocol):
         ...
 
     def output_labels(self, codec: Codec) -> tuple[str, ...]: ...
+
+
+@runtime_checkable
+class KnowsGold(Protocol):
+    """What a task may have besides: the gold answers of a record, for the loss of a single step in a trace."""
+
+    def gold(self, record: Record, codec: Codec) -> NDArray[np.int64] | None:
+        """(T,) indices into ``output_labels``, -1 for a label the model does not know; None without labels."""
+        ...
 
 
 class MetricState(Protocol):

@@ -156,6 +156,11 @@ class TaggingCodec:
         written = from_iob2(tags, Scheme.IOBES) if self.spans else tags
         return np.array([self._label_ids.get(tag, 0) for tag in written], dtype=np.int16)
 
+    def label_ids(self, tags: Sequence[str]) -> NDArray[np.int64]:
+        """Label ids of IOB2 tags, or of a plain layer's labels; -1 for what was never seen in training."""
+        written = from_iob2(tags, Scheme.IOBES) if self.spans else tags
+        return np.array([self._label_ids.get(tag, -1) for tag in written], dtype=np.int64)
+
     def length(self, record: Record) -> int:
         return len(as_tagged(record).tokens)
 

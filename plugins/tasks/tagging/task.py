@@ -70,6 +70,11 @@ class TaggingModel:
         found: NDArray[np.float32] = head.probabilities(outputs, batch.lengths).detach().cpu().numpy()
         return found
 
+    def gold(self, record: Record, codec: Codec) -> NDArray[np.int64] | None:
+        own = _own(codec)
+        tags = as_tagged(record).layers.get(own.layer)
+        return None if tags is None else own.label_ids(tags)
+
     def output_labels(self, codec: Codec) -> tuple[str, ...]:
         return _own(codec).labels
 

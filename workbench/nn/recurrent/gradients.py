@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workbench.nn.contract import Encoded
+from workbench.nn.contract import Encoded, Encoder
 from workbench.nn.masks import reversal_index, reverse_by_length, sequence_mask
-from workbench.nn.recurrent.encoder import RecurrentEncoder
+from workbench.nn.recurrent.encoder import Recorded, RecurrentEncoder
+
+CELLS_AT_ONCE = 6400
+"""Steps of all copies of the sequence that are held in memory for one backward pass."""
+
+
+@runtime_checkable
+class RecordingEncoder(Protocol):
+    """An encoder whose hidden states can be asked for a gradient one by one.
+
+    ``forward_recorded(x, lengths)`` answers as ``forward`` does, with the states of its last layer beside it: a tuple
+    of (B, H) tensors in the order of the scan, for the forward direction and, where there is one, for the backward
+    one, each the very tensor from which the next step went on.
+    """
+
+    def forward_recorded(self, x: Tensor, lengths: Tensor) -> tuple[Encoded, Recorded]: ...
+
 
 
 def hidden_gradient_norms(
@@ -36,3 +53,42 @@ def hidden_gradient_norms(
         squares = squares + reverse_by_length(back, index).square().sum(2)
     norms: NDArray[np.float32] = (squares.sqrt() * sequence_mask(lengths, steps, x.device)).float().cpu().numpy()
     return norms
+
+
+def step_gradient_norms(
+    encoder: Encoder, x: Tensor, losses: Callable[[Encoded, Tensor], Tensor], steps: Sequence[int]
+) -> dict[str, NDArray[np.float32]]:
+    """(S, T) norms |∂L_s/∂h_t| of the losses of single steps of one sequence, for each direction of the last layer.
+
+    ``x`` (1, T, D) is read by as many copies of the sequence as there are ``steps``, each with the loss of its own
+    step, so that one backward pass answers for all. ``losses(encoded, rows)`` is given the copies' answer and their
+    steps (n,) and returns their losses (n,). The derivative is the total one: through the output at t and through
+    all states after it. Keys are "forward" and "backward"; an encoder that cannot record its states (see
+    :class:`RecordingEncoder`) yields "input" instead: |∂L_s/∂x_t|.
+    """
+    length = x.shape[1]
+    at_once = max(1, CELLS_AT_ONCE // length)
+    parts: list[dict[str, Tensor]] = []
+    for start in range(0, len(steps), at_once):
+        rows = torch.tensor(steps[start : start + at_once], device=x.device)
+        lengths = torch.full((len(rows),), length)
+        copies = x.detach().expand(len(rows), -1, -1).contiguous()
+        # cuDNN refuses a backward pass outside training
+        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+            if isinstance(encoder, RecordingEncoder):
+                encoded, recorded = encoder.forward_recorded(copies, lengths)
+            else:
+                copies.requires_grad_(True)
+                encoded, recorded = encoder(copies, lengths), [(copies,)]
+            flat = [state for direction in recorded for state in direction]
+            found = torch.autograd.grad(losses(encoded, rows).sum(), flat, allow_unused=True)
+        whole = [torch.zeros_like(state) if item is None else item for state, item in zip(flat, found, strict=True)]
+        if not isinstance(encoder, RecordingEncoder):
+            parts.append({"input": whole[0].norm(dim=2)})
+            continue
+        norms = torch.stack([item.norm(dim=1) for item in whole], dim=1)  # (S, T) or (S, 2 T), in the scan's order
+        part = {"forward": norms[:, :length]}
+        if len(recorded) == 2:
+            part["backward"] = norms[:, length:].flip(1)
+        parts.append(part)
+    return {name: torch.cat([part[name] for part in parts]).float().cpu().numpy() for name in parts[0]}
