@@ -38,6 +38,7 @@ class ImportStream(Protocol):
     ``format`` must be JSON-able and hold what an exporter needs to write edited records as the file had them
     (columns, separators, scheme, newline, byte-order mark). ``layers`` maps a layer's name to
     {"kind": "span" | "label", "source_scheme": …}. ``problems`` are findings that did not stop the import.
+    A stream of tagged sentences may also be a :class:`workbench.api.batches.BatchedStream`, which is imported faster.
     """
 
     format: dict[str, Any]

@@ -138,11 +138,8 @@ class TextFile:
 
     def _zero_byte(self) -> WorkbenchError:
         """Find the line of the first zero byte."""
-        line = 1
         with self.path.open("rb") as handle:
-            for line, piece in enumerate(handle, start=1):
-                if b"\0" in piece:
-                    break
+            line = next((number for number, piece in enumerate(handle, start=1) if b"\0" in piece), 1)
         return WorkbenchError(
             "There is a zero byte in this line: from here on the file is not text.",
             why="A disk or a transfer damaged it, or it is binary.",
