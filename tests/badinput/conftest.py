@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from badinput_words import TRAIN
+
 from workbench.cli.main import run
 
 SENTENCES = "EU NNP B-ORG\nrejects VBZ O\nGerman JJ B-MISC\ncall NN O\n\nPeter NNP B-PER\nBlackburn NNP I-PER\n\n"
-SMALL = ["--word-embedding-size", "8", "--characters", "none", "--hidden-size", "8", "--device", "cpu", "--threads", "1"]
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{name}.txt").write_text(SENTENCES * 10)
     files = [str(folder / f"{name}.txt") for name in ("train", "dev", "test")]
     assert run(["import", str(folder / "project"), *files, "--name", "news"]) == 0
-    words = ["train", "--project", str(folder / "project"), "--task", "tagging", "--architecture", "birnn"]
-    assert run([*words, *SMALL, "--max-epochs", "3"]) == 0
+    assert run(["train", "--project", str(folder / "project"), *TRAIN, "--max-epochs", "3"]) == 0
     return folder / "project"
 
 

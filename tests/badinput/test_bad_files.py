@@ -159,7 +159,8 @@ def test_a_wrong_word_is_named(tmp_path: Path, monkeypatch, recurra, words: list
 
 def test_a_name_that_is_taken_is_refused(tmp_path: Path, project: Path, recurra) -> None:
     (tmp_path / "a.txt").write_text(GOOD)
-    assert "already a dataset 'news'" in recurra("import", project, tmp_path / "a.txt", "--name", "news").block()["what"]
+    told = recurra("import", project, tmp_path / "a.txt", "--name", "news").block()
+    assert "already a dataset 'news'" in told["what"]
 
 
 def test_a_cancelled_import_leaves_nothing(tmp_path: Path, monkeypatch, recurra) -> None:

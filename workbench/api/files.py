@@ -31,6 +31,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     ``OSError`` from the block or the renaming becomes a :class:`WorkbenchError`.
     """
     path = Path(path)
+    if path.is_dir():
+        raise WorkbenchError(f"{path} cannot be written.", why="It is a folder.", fix="Name a file.", file=path)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         yield temporary

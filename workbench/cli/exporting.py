@@ -102,7 +102,10 @@ def check_model(folder: Path) -> None:
     """:class:`WorkbenchError` when a file of a finished model is not what its manifest says."""
     why = ""
     try:
-        digests = dict(json.loads((folder / "manifest.json").read_bytes())["sha256"])
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        digests = dict(manifest["sha256"])
+        if not digests or not isinstance(manifest["schema_version"], int):
+            why = "Its manifest does not say what it is."
         for name, digest in digests.items():
             if "/" in name or "\\" in name or sha256_file(folder / name) != digest:
                 why = f"{name}: its checksum does not match."

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from workbench.api import Catalogue, Importer, Record, Result, WorkbenchError, validate
 from workbench.api.files import atomic_path
+from workbench.api.textfiles import TextFile
 from workbench.engine.predict import Predictor
 from workbench.nn.contract import DecodeOptions
 
@@ -65,15 +66,13 @@ def _records(
     length = predictor.model.codec.length
     spec, options = _importer(predictor, source, catalogue, wanted)
     if spec is None:
-        total, done = source.stat().st_size, 0
-        with source.open(encoding="utf-8-sig", newline=None) as file:
-            for number, line in enumerate(_decoded(file, source), start=1):
-                done += len(line.encode())
-                if progress is not None and number % 64 == 0:
-                    progress(done, total)
-                for record in predictor.parse(line.rstrip("\n")) if line.strip() else ():
-                    if length(record) > 0:
-                        yield record
+        text = TextFile(source)
+        for number, line in enumerate(text, start=1):
+            if progress is not None and number % 64 == 0:
+                progress(*text.position())
+            for record in predictor.parse(line.rstrip("\r\n")) if line.strip() else ():
+                if length(record) > 0:
+                    yield record
         return
     stream = spec.factory.resolve()(source, validate(spec.params, options, where=spec.id))
     for number, imported in enumerate(stream, start=1):
@@ -81,23 +80,6 @@ def _records(
             progress(*stream.position())
         if length(imported.record) > 0:
             yield imported.record
-
-
-def _decoded(lines: Iterable[str], source: Path) -> Iterator[str]:
-    number = 0
-    try:
-        for line in lines:
-            number += 1
-            yield line
-    except UnicodeDecodeError as error:
-        raise WorkbenchError(
-            "This file is not UTF-8 text.",
-            why="It is binary or in another encoding, which is not guessed.",
-            fix=f"Save it as UTF-8: iconv -f latin1 -t utf-8 {source.name}",
-            file=source,
-            line=number + 1,
-            details=str(error),
-        ) from error
 
 
 def _importer(
