@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from PySide6.QtCore import QObject, Qt, Signal
+from shiboken6 import isValid
 
 from workbench.api import Cancelled, WorkbenchError
 
@@ -21,7 +22,7 @@ class WorkerLike(Protocol):
     """What is used of :class:`workbench.runs.worker.WorkerProcess`."""
 
     def submit(self, job: Mapping[str, Any], on_message: Callable[[Mapping[str, Any]], None]) -> Any: ...
-    def close(self) -> None: ...
+    def close(self, *, keep_training: bool = True) -> None: ...
     def detach(self) -> None: ...
 
 
@@ -132,7 +133,7 @@ class Workers(QObject):
                 handle.close()
         for worker in self._workers.values():
             if wait:
-                worker.close()
+                worker.close(keep_training=False)
             else:
                 worker.detach()
         self._workers.clear()
@@ -143,7 +144,7 @@ class Workers(QObject):
         error = handle.deliver(message)
         if error is not None:
             self.failed.emit(error)
-        if handle.done:
+        if handle.done and isValid(handle):  # a cancelled job still tells its progress, and then that it was cancelled
             handle.deleteLater()
 
     def _on_notice(self, name: str, message: dict[str, Any]) -> None:

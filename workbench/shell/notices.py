@@ -30,13 +30,11 @@ class Notices(QWidget):
         """Show it; ``on_fix`` is what the button ``fix_text`` on an error's card does (the card goes away then)."""
         if isinstance(notice, Cancelled):
             notice = notice.what
+        if self._is_shown(notice):
+            return
         if isinstance(notice, str):
             self._put(self._sentence(notice))
             return
-        for i in range(self._layout.count()):
-            widget = self._layout.itemAt(i).widget()
-            if isinstance(widget, ErrorCard) and (widget.error.what, widget.error.where) == (notice.what, notice.where):
-                return
 
         def fix() -> None:
             self._drop(card)
@@ -47,6 +45,19 @@ class Notices(QWidget):
             notice, fix if on_fix is not None else None, fix_text=fix_text, on_dismiss=lambda: self._drop(card)
         )
         self._put(card)
+
+    def _is_shown(self, notice: WorkbenchError | str) -> bool:
+        """One event may be told twice, once with its cause in the same sentence: the dead worker's jobs fail too."""
+        for i in range(self._layout.count()):
+            widget = self._layout.itemAt(i).widget()
+            if isinstance(notice, str):
+                if widget.property("sentence") == notice:
+                    return True
+            elif isinstance(widget, ErrorCard) and (
+                widget.error.where == notice.where and notice.what.startswith(widget.error.what)
+            ):
+                return True
+        return False
 
     def clear(self) -> None:
         while self._layout.count():
@@ -62,6 +73,7 @@ class Notices(QWidget):
         row.addWidget(Button("Dismiss", kind="quiet", on_click=lambda: self._drop(card)))
         card.body.addLayout(row)
         card.setAccessibleName(text)
+        card.setProperty("sentence", text)
         timer = QTimer(card)
         timer.setSingleShot(True)
         timer.timeout.connect(lambda: self._drop(card))

@@ -49,6 +49,7 @@ class WindowCommands:
         def open_project(self, path: Path) -> None: ...
         def apply_shortcuts(self, own: dict[str, str]) -> None: ...
         def _mark_tab(self) -> None: ...
+        def _resumable(self) -> bool: ...
 
     # --- runs ----------------------------------------------------------------------------------------------------
 
@@ -156,7 +157,11 @@ class WindowCommands:
 
     def remedy(self, notice: WorkbenchError | str) -> tuple[Callable[[], object] | None, str]:
         """What the window can do about ``notice`` with one click, and the words on the button; nothing: (None, "")."""
-        if not isinstance(notice, WorkbenchError) or notice.file is None:
+        if not isinstance(notice, WorkbenchError):
+            return None, ""
+        if "can be resumed" in notice.fix and self._resumable():
+            return self.session.resume_run, "Resume the run"
+        if notice.file is None:
             return None, ""
         from workbench.data.connection import backup_path, damaged_error
 

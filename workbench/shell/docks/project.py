@@ -27,6 +27,7 @@ class ProjectPanel(Card):
         self.layout().setContentsMargins(6, 8, 6, 8)
         self._states: dict[str, Any] = {}
         self._asked: set[str] = set()
+        self._live = ""
         self.empty = QWidget()
         empty = QVBoxLayout(self.empty)
         empty.addWidget(Muted("No project is open. A project is a folder that holds data, models and runs."))
@@ -94,6 +95,10 @@ class ProjectPanel(Card):
             [(str(info.id), info.name, f"{info.count:,}") for info in session.project.store.datasets()],
             str(session.dataset.id) if session.dataset else "",
         )
+        live = session.training_run.id if session.training_run is not None else ""
+        if self._live and self._live != live:
+            self._asked.discard(self._live)  # it has ended, perhaps without a word: how, its folder tells
+        self._live = live
         runs = session.runs()
         rows, models = [], []
         for number, run in enumerate(runs, 1):

@@ -113,6 +113,7 @@ class ImportView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
         self._busy(False)
+        session.project_changed.connect(self._forget)
 
     # -- the proposal -------------------------------------------------------------------------------------------
 
@@ -270,6 +271,12 @@ class ImportView(QWidget):
             self.phase.setText("Cancelling…")
         else:
             self.closed.emit()
+
+    def _forget(self) -> None:
+        """The project was closed or changed: an import into it has been ended without a word, and goes on no longer."""
+        self._task = None
+        self._busy(False)
+        self._show_form(bool(self.proposals))
 
     def _busy(self, busy: bool) -> None:
         self.bar.setVisible(busy)

@@ -152,7 +152,8 @@ class DataStage(Stage):
             return
         store = project.store
         layers = ", ".join(dataset.layers) or "no labels"
-        self.head.set_title(dataset.name, f"{dataset.count:,} records · {layers}")
+        records = "record" if dataset.count == 1 else "records"
+        self.head.set_title(dataset.name, f"{dataset.count:,} {records} · {layers}")
         if self.editor.counts_changed:
             self.splits.show_counts(store.split_counts(dataset.id))
         for button, verb, step in (

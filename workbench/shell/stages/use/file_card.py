@@ -47,6 +47,7 @@ class FileCard(Card):
         self._problem = QVBoxLayout()
         self.body.addLayout(self._problem)
         self._busy(False)
+        session.project_changed.connect(self.cancel)  # what was looking at a file has been ended without a word
 
     def choose(self) -> None:
         source = self.ask_input(self)
