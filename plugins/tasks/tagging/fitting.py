@@ -10,7 +10,7 @@ from workbench_plugins.tasks.tagging.codec import TaggingCodec, as_tagged, norma
 from workbench_plugins.tasks.tagging.params import TaggingParams
 
 from workbench.api import Record, TaggedTokens, WorkbenchError
-from workbench.api.schemes import Evidence, Scheme
+from workbench.api.schemes import OUTSIDE, Evidence, Scheme
 from workbench.api.schemes import spans as spans_of
 
 CHARACTER_FREQUENCY = 2
@@ -93,6 +93,12 @@ def fit_codec(records: Iterable[Record], params: TaggingParams) -> TaggingCodec:
         for character in word:
             characters[character] += count
     layer = choose_layer({name: found.scheme() for name, found in evidence.items()})
+    if set(labels[layer]) == {OUTSIDE}:
+        raise WorkbenchError(
+            f"There is nothing to learn: every token of the training split is labelled O in the layer {layer!r}.",
+            why="O says that a token belongs to no entity.",
+            fix="Label some entities in the Data stage, or name another layer in the task's options.",
+        )
     spanned = is_span_scheme(evidence[layer].scheme())
     known = sorted(word for word, count in keys.items() if count >= params.minimum_word_frequency)
     return TaggingCodec(
