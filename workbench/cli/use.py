@@ -173,7 +173,11 @@ def _json_line(record: Record, result: Result) -> str:
 
 
 def _text_of(record: Record, result: Result) -> str:
-    return f"{record.search_text()}\n  {result.summary() or 'nothing found'}"
+    lines = [record.search_text(), f"  {result.summary() or 'nothing found'}"]
+    others = getattr(result, "n_best", ())
+    if len(others) > 1:  # whole readings, the best first
+        lines += [f"  {probability:.1%}  {' '.join(labels)}" for labels, probability in others]
+    return "\n".join(lines)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ joined or rewritten, so the tokens put together are the text without its spaces.
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from workbench.api import Record, TaggedTokens
 
@@ -33,6 +34,9 @@ _KEEP = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_ZERO_WIDTH_JOINER = "\u200d"
+_GLUE = frozenset("\u200c\u200d\ufe0e\ufe0f")
+"""Joiners and variation selectors: they stand inside one written character."""
 _CLOSERS = "\"'’”)]}»"
 _OPENERS = "\"'‘“([{«"
 
@@ -41,9 +45,25 @@ def tokenise(text: str) -> list[str]:
     """The tokens of one line: punctuation apart, contractions as ``do n't`` and ``it 's``."""
     tokens: list[str] = []
     for piece in text.split():
-        for match in _KEEP.finditer(piece):
-            tokens.extend(_contraction(match.group()))
+        found = [match.group() for match in _KEEP.finditer(piece)]
+        for token in found if piece.isascii() else _joined(found):
+            tokens.extend(_contraction(token))
     return _abbreviations(tokens, text)
+
+
+def _joined(tokens: list[str]) -> list[str]:
+    """Give marks (accents, vowel signs) back to their letters, and put the parts of one emoji together again."""
+    joined: list[str] = []
+    open_word = False
+    """Whether the last token is a word or an emoji that ends with a mark, so that what follows belongs to it."""
+    for token in tokens:
+        mark = unicodedata.category(token[0])[0] == "M" or token[0] in _GLUE or "\U0001f3fb" <= token[0] <= "\U0001f3ff"
+        if joined and (mark or (open_word and (token[0].isalnum() or joined[-1][-1] == _ZERO_WIDTH_JOINER))):
+            joined[-1] += token
+        else:
+            joined.append(token)
+        open_word = (mark or open_word) and (joined[-1][0].isalnum() or joined[-1][-1] == _ZERO_WIDTH_JOINER)
+    return joined
 
 
 def _contraction(token: str) -> list[str]:
