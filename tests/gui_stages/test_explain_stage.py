@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +16,11 @@ from workbench.shell.colour_maps import cividis, diverging
 from workbench.shell.session import Session
 from workbench.shell.stages.explain import ExplainStage
 from workbench.shell.stages.explain.equations import equations_markdown
+from workbench.shell.stages.explain.reach import reaches
 from workbench.testing.fakes import FakeWorker
 
 WORDS = ("John", "lives", "in", "London")
+FORWARD = np.array([[0.8, 0, 0, 0], [0.4, 0.9, 0, 0], [0.2, 0.5, 1.0, 0], [0.1, 0.2, 0.4, 1.0]])
 
 
 def make_trace() -> Trace:
@@ -33,6 +36,9 @@ def make_trace() -> Trace:
         ("B-PER", "O", "O", "B-LOC"),
         None,
         np.array([0.1, 0.2, 0.4, 1.0]),
+        {"forward": FORWARD, "backward": np.triu(np.full((4, 4), 0.3))},
+        np.arange(4),
+        "The loss is taken against the gold label.",
     )
 
 
@@ -71,7 +77,8 @@ def test_a_sentence_is_traced_and_the_file_is_cleared_away(
     assert not path.exists()
     assert stage.view.trace.steps == WORDS
     assert stage.status.text() == "epoch 4"
-    np.testing.assert_allclose(stage.view.gradient.values, trace.gradient)
+    (forward, _) = stage.view.gradient.reaches
+    np.testing.assert_allclose(forward.here, FORWARD[0, :1])
 
 
 def test_the_scrubber_moves_words_map_outputs_and_curves(traced: ExplainStage) -> None:
@@ -83,6 +90,45 @@ def test_the_scrubber_moves_words_map_outputs_and_curves(traced: ExplainStage) -
     outputs = make_trace().outputs
     assert dict(view.bars.values)["O"] == pytest.approx(float(outputs[3][0]))
     assert "at step 4" in view.unit_curve.summary()
+
+
+def test_the_gradient_is_shown_by_distance_from_the_chosen_step(traced: ExplainStage) -> None:
+    view = traced.view
+    view.slider.setValue(2)
+    forward, backward = view.gradient.reaches
+    np.testing.assert_allclose(forward.here, [1.0, 0.5, 0.2])
+    np.testing.assert_allclose(backward.here, [0.3, 0.3])
+    np.testing.assert_allclose(forward.mean, [0.925, (0.4 + 0.5 + 0.4) / 3, 0.2, 0.1])
+    assert "s = 3 (in)" in view.gradient_note.text()
+    assert "gold label" in view.gradient_note.text()
+    assert "1 at the step itself, 0.2 at distance 2" in view.gradient.accessibleDescription()
+    view.slider.setValue(3)
+    np.testing.assert_allclose(view.gradient.reaches[0].here, FORWARD[3, ::-1])
+    plain = view.gradient.grab().toImage()
+    view.logarithmic.setChecked(True)
+    assert view.gradient.logarithmic
+    assert view.gradient.grab().toImage() != plain
+
+
+def test_a_long_sequence_has_the_curve_of_its_last_step(stage: ExplainStage) -> None:
+    whole = make_trace()
+    long = replace(whole, gradient_through_time={"forward": FORWARD[3:]}, gradient_steps=np.array([3]))
+    found, of = reaches(long, 1)
+    assert of == 3
+    np.testing.assert_allclose(found[0].here, FORWARD[3, ::-1])
+    stage.show_trace(long)
+    assert "s = 4 (London)" in stage.view.gradient_note.text()
+
+
+def test_a_gradient_of_inputs_says_so_and_one_that_is_not_there_why(stage: ExplainStage) -> None:
+    whole = make_trace()
+    stage.show_trace(replace(whole, gradient_through_time={"input": FORWARD}))
+    assert "∂x_t" in stage.view.gradient_note.text()
+    assert [one.name for one in stage.view.gradient.reaches] == ["input, earlier words"]
+    stage.show_trace(replace(whole, gradient_through_time={}, gradient_steps=None, gradient_note="No labels."))
+    assert stage.view.gradient_note.text() == "No labels."
+    assert stage.view.gradient.reaches == []
+    assert not stage.view.logarithmic.isEnabled()
 
 
 def test_keys_step_and_play(qtbot: Any, traced: ExplainStage) -> None:

@@ -8,12 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSlider, QSplitter, QTabWidget, QTextBrowser, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QSlider,
+    QSplitter,
+    QTabWidget,
+    QTextBrowser,
+    QVBoxLayout,
+    QWidget,
+)
 
 from workbench.api import Architecture, LayerTrace, Trace
 from workbench.shell.stages.explain.curve import StepCurve
 from workbench.shell.stages.explain.equations import equations_markdown
 from workbench.shell.stages.explain.heat_map import HeatMap
+from workbench.shell.stages.explain.reach import ReachChart, reaches
 from workbench.shell.tokens.bars import ProbabilityBars
 from workbench.shell.tokens.labelling import LabelColours, spans_of
 from workbench.shell.tokens.token_flow import TokenFlow
@@ -75,12 +86,15 @@ class TraceView(QWidget):
         self.unit_curve = StepCurve(theme, "Value of the chosen unit", series=0)
         self.unit_card = Card("Unit")
         self.unit_card.body.addWidget(self.unit_curve, 1)
-        self.gradient = StepCurve(theme, "Gradient through time", from_zero=True, series=1)
+        self.gradient = ReachChart(theme)
         self.gradient_note = Muted("", factor=0.88)
+        self.logarithmic = QCheckBox("Logarithmic")
+        self.logarithmic.setToolTip("A gradient that shrinks by the same factor with each step is then a straight line")
+        self.logarithmic.toggled.connect(self.gradient.set_logarithmic)
         gradient_page = QWidget()
         column = QVBoxLayout(gradient_page)
-        column.setContentsMargins(8, 8, 8, 4)
-        column.setSpacing(4)
+        column.setContentsMargins(4, 4, 4, 0)
+        column.setSpacing(2)
         column.addWidget(self.gradient, 1)
         column.addWidget(self.gradient_note)
         self.equations = QTextBrowser()
@@ -92,6 +106,8 @@ class TraceView(QWidget):
         self.tabs.tabBar().setAccessibleName("Gradient or equations")
         self.tabs.addTab(gradient_page, "Gradient through time")
         self.tabs.addTab(self.equations, "Equations")
+        self.tabs.setCornerWidget(self.logarithmic)
+        self.tabs.currentChanged.connect(lambda index: self.logarithmic.setVisible(index == 0))
 
         right = QWidget()
         stack = QVBoxLayout(right)
@@ -112,7 +128,7 @@ class TraceView(QWidget):
         columns.setStretchFactor(0, 3)
         columns.setStretchFactor(1, 2)
         middle.setSizes([490, 280])
-        columns.setSizes([300, 170])
+        columns.setSizes([270, 210])
         for splitter in (middle, columns):
             splitter.setChildrenCollapsible(False)
             splitter.setHandleWidth(8)
@@ -151,13 +167,7 @@ class TraceView(QWidget):
         _refill(self.layer, [f"{layer.name}, {layer.direction}" for layer in trace.layers])
         self._layer_chosen()
         self.output_card.setVisible(trace.outputs is not None)
-        has_gradient = trace.gradient is not None
-        self.gradient.show_values(trace.gradient if trace.gradient is not None else [])
-        self.gradient_note.setText(
-            "|∂L/∂h_t|: how much each state of the last layer moves the loss of the whole sequence."
-            if has_gradient
-            else "The gradient was not computed for this sequence."
-        )
+        self.logarithmic.setEnabled(bool(trace.gradient_through_time))
         self.equations.setMarkdown(equations_markdown(architecture, trace))
         self._follow_step()
 
@@ -220,12 +230,28 @@ class TraceView(QWidget):
         self.words.mark(step)
         self.heat_map.set_step(step)
         self.unit_curve.set_step(step)
-        self.gradient.set_step(step)
+        self._show_gradient()
         self.where.setText(f"step {step + 1} of {len(trace.steps)}")
         if trace.outputs is not None:
             self.output_card.set_title("Output here", trace.steps[step])
             shown = zip(trace.output_labels, trace.outputs[step], strict=False)
             self.bars.show_values([(label, float(p)) for label, p in shown])
+
+    def _show_gradient(self) -> None:
+        """How the loss of this step depends on the states before it (after it, in a backward layer)."""
+        trace = self._trace
+        assert trace is not None
+        found, of = reaches(trace, self._step)
+        self.gradient.show_reaches(found, of)
+        if not found:
+            self.gradient_note.setText(trace.gradient_note or "The gradient was not computed for this sequence.")
+            return
+        inner = "x_t" if "input" in trace.gradient_through_time else "h_t"
+        self.gradient_note.setText(
+            f"|∂L_s/∂{inner}| for the loss of step s = {of + 1} ({trace.steps[of]}). {trace.gradient_note}"
+        )
+        what = "an input" if inner == "x_t" else "a state of the last layer"
+        self.gradient.setToolTip(f"How much a small change of {what}, so many steps away, would change the loss here")
 
     def toggle_play(self) -> None:
         """Play or pause; with reduced motion, one step at a time."""

@@ -1,0 +1,206 @@
+"""How far back a loss reaches: |∂L_s/∂h_t| against the distance between s and t, where vanishing can be seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from workbench.api import Trace
+
+if TYPE_CHECKING:
+    from workbench.shell.theme import Theme
+
+Values = NDArray[np.float64]
+EARLIER, LATER = "earlier words", "later words"
+LOWEST_SHARE = 1e-8
+"""On the logarithmic scale, values below this part of the greatest stand on the lower edge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Gradient norms by distance (index 0: the step itself) of one side: of one step, and the mean over all."""
+
+    name: str
+    here: Values
+    mean: Values
+
+
+def reaches(trace: Trace, step: int) -> tuple[list[Reach], int]:
+    """The curves of ``trace`` for the loss of ``step``, and the step they really are of.
+
+    A forward layer is followed to earlier words, a backward one to later words, inputs to both sides where anything
+    is there. In a long sequence only some steps have a row; the last of them then stands for ``step``.
+    """
+    rows = {int(s): i for i, s in enumerate(trace.gradient_steps)} if trace.gradient_steps is not None else {}
+    if not rows or not trace.gradient_through_time:
+        return [], step
+    shown = step if step in rows else max(rows)
+    found: list[Reach] = []
+    for direction, matrix in trace.gradient_through_time.items():
+        norms = np.asarray(matrix, dtype=np.float64)
+        sides = {"forward": (EARLIER,), "backward": (LATER,)}.get(direction, (EARLIER, LATER))
+        for side in sides:
+            lines = {s: norms[i, s::-1] if side == EARLIER else norms[i, s:] for s, i in rows.items()}
+            if direction not in ("forward", "backward") and not any(line[1:].any() for line in lines.values()):
+                continue
+            found.append(Reach(f"{direction}, {side}", lines[shown], mean_by_distance(lines)))
+    return found, shown
+
+
+def mean_by_distance(lines: Mapping[int, Values]) -> Values:
+    """The mean of ``lines`` at each distance, over those that are long enough."""
+    longest = max(len(line) for line in lines.values())
+    total, count = np.zeros(longest), np.zeros(longest)
+    for line in lines.values():
+        total[: len(line)] += line
+        count[: len(line)] += 1
+    return total / count
+
+
+class ReachChart(QWidget):
+    """A solid line for the chosen step, a dashed one for the mean over all steps; a colour for each direction."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self.reaches: list[Reach] = []
+        self._step = 0
+        self._logarithmic = False
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAccessibleName("Gradient against distance in steps")
+        theme.changed.connect(self.update)
+
+    def show_reaches(self, found: list[Reach], step: int) -> None:
+        """Show ``found``, the curves for the loss of ``step``."""
+        self.reaches, self._step = found, step
+        self.setAccessibleDescription(self.summary())
+        self.update()
+
+    @property
+    def logarithmic(self) -> bool:
+        return self._logarithmic
+
+    def set_logarithmic(self, on: bool) -> None:
+        self._logarithmic = on
+        self.update()
+
+    def summary(self) -> str:
+        parts = []
+        for one in self.reaches:
+            ends = f"{one.here[0]:.3g} at the step itself"
+            if len(one.here) > 1:
+                ends += f", {one.here[-1]:.3g} at distance {len(one.here) - 1}"
+            parts.append(f"{one.name}: {ends}")
+        return f"Loss of step {self._step + 1}. " + "; ".join(parts) if parts else ""
+
+    def sizeHint(self) -> QSize:
+        return QSize(420, 120)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(220, 76)
+
+    # -- painting -----------------------------------------------------------------------------------------------
+
+    def _range(self) -> tuple[float, float]:
+        """Lowest and highest value of the axis."""
+        everything = np.concatenate([part for one in self.reaches for part in (one.here, one.mean)])
+        high = float(np.nanmax(everything, initial=0.0))
+        if high <= 0 or not math.isfinite(high):
+            return 0.0, 1.0
+        if not self._logarithmic:
+            return 0.0, high
+        positive = everything[everything > 0]
+        low = max(float(positive.min()), high * LOWEST_SHARE)
+        return (low if low < high * 0.99 else high / 10), high
+
+    def _share(self, values: Values, low: float, high: float) -> Values:
+        """Heights from 0 to 1."""
+        if self._logarithmic and low > 0:
+            heights = (np.log(np.maximum(values, low)) - math.log(low)) / (math.log(high) - math.log(low))
+        else:
+            heights = (values - low) / (high - low)
+        clipped: Values = np.clip(np.nan_to_num(heights), 0.0, 1.0)
+        return clipped
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if not self.reaches:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        metrics = QFontMetricsF(self.font())
+        low, high = self._range()
+        labels = [f"{high:.2g}", f"{low:.2g}"]
+        line = metrics.height()
+        left = max(metrics.horizontalAdvance(text) for text in labels) + 8
+        area = QRectF(left, line * 1.5, self.width() - left - 8, self.height() - line * 2.7)
+        muted = self._theme.color("muted")
+        painter.setPen(muted)
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        for text, y in zip(labels, (area.top(), area.bottom()), strict=True):
+            painter.drawText(QRectF(0, y - line / 2, left - 4, line), right, text)
+        painter.setPen(QPen(self._theme.color("grid"), 1))
+        for y in (area.top(), area.bottom()):
+            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+        longest = max(max(len(one.here), len(one.mean)) for one in self.reaches)
+        across = area.width() / max(1, longest - 1)
+        self._draw_distances(painter, area, across, longest, metrics)
+        for i, one in enumerate(self.reaches):
+            colour = self._theme.series(i + 1)
+            self._draw_line(painter, area, across, self._share(one.mean, low, high), colour, dashed=True)
+            self._draw_line(painter, area, across, self._share(one.here, low, high), colour, dashed=False)
+        self._draw_legend(painter, area.left(), metrics)
+        painter.end()
+
+    def _draw_distances(
+        self, painter: QPainter, area: QRectF, across: float, longest: int, metrics: QFontMetricsF
+    ) -> None:
+        painter.setPen(self._theme.color("muted"))
+        title = "steps between"
+        room = area.width() - metrics.horizontalAdvance(title) - 16
+        each = max(1, math.ceil(metrics.horizontalAdvance("000") * 1.6 / max(across, 1e-6)))
+        top = area.bottom() + 3
+        for distance in range(0, longest, each):
+            x = distance * across
+            if x > room:
+                break
+            centre = Qt.AlignmentFlag.AlignHCenter if distance else Qt.AlignmentFlag.AlignLeft
+            box = QRectF(area.left() + x - (40 if distance else 0), top, 80, metrics.height())
+            painter.drawText(box, centre, str(distance))
+        end = QRectF(area.left(), top, area.width(), metrics.height())
+        painter.drawText(end, Qt.AlignmentFlag.AlignRight, title)
+
+    def _draw_line(
+        self, painter: QPainter, area: QRectF, across: float, heights: Values, colour: QColor, *, dashed: bool
+    ) -> None:
+        points = [
+            QPointF(area.left() + i * across, area.bottom() - area.height() * share) for i, share in enumerate(heights)
+        ]
+        style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
+        painter.setPen(QPen(colour, 1.2 if dashed else 2.0, style))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPolyline(QPolygonF(points))
+        if not dashed:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colour)
+            for point in points if len(points) <= 60 else points[:1]:
+                painter.drawEllipse(point, 2.5, 2.5)
+
+    def _draw_legend(self, painter: QPainter, x: float, metrics: QFontMetricsF) -> None:
+        middle = metrics.height() / 2
+        entries = [(one.name, self._theme.series(i + 1), Qt.PenStyle.SolidLine) for i, one in enumerate(self.reaches)]
+        entries.append(("mean over all steps", self._theme.color("muted"), Qt.PenStyle.DashLine))
+        for name, colour, style in entries:
+            painter.setPen(QPen(colour, 2.0 if style == Qt.PenStyle.SolidLine else 1.2, style))
+            painter.drawLine(QPointF(x, middle), QPointF(x + 20, middle))
+            painter.setPen(self._theme.color("muted"))
+            width = metrics.horizontalAdvance(name)
+            painter.drawText(QRectF(x + 25, 0, width + 4, metrics.height()), name)
+            x += 25 + width + 18
