@@ -186,3 +186,16 @@ def test_json_lines_of_a_plugin_with_half_a_character_name_the_line(tmp_path: Pa
         with pytest.raises(WorkbenchError, match="half a character"):
             import_records(store, "x", "tagged_tokens", [("train", "", broken)])
         assert store.datasets() == []
+
+
+def test_one_file_can_be_divided_as_it_is_imported(tmp_path: Path, recurra) -> None:
+    (tmp_path / "a.txt").write_text(GOOD)
+    told = recurra("import", tmp_path / "p", tmp_path / "a.txt")
+    assert "--split random" in told.out
+    told = recurra("import", tmp_path / "q", tmp_path / "a.txt", "--split", "random")
+    assert "48 train, 6 validation, 6 test" in told.out
+    assert "cannot be split by document" in recurra(
+        "import", tmp_path / "q", tmp_path / "a.txt", "--name", "b", "--split", "document"
+    ).block()["what"]
+    with DatasetStore.open(tmp_path / "q" / "data.sqlite", read_only=True) as store:
+        assert [info.name for info in store.datasets()] == ["a"]

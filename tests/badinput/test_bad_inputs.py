@@ -140,3 +140,26 @@ def test_an_error_nobody_foresaw_is_still_one_block(project: Path, monkeypatch, 
     assert "did not foresee" in told["what"]
     assert "ZeroDivisionError" in told["why"]
     assert "--debug" in told["do"]
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("👩‍👩‍👧 ran.", ["👩‍👩‍👧", "ran", "."]),
+        ("👍🏽!", ["👍🏽", "!"]),
+        ("cafe\u0301s don't", ["cafe\u0301s", "do", "n't"]),
+        ("हिन्दी भाषा।", ["हिन्दी", "भाषा", "।"]),
+        ("שָׁלוֹם, עולם", ["שָׁלוֹם", ",", "עולם"]),
+    ],
+    ids=["family", "skin", "accent", "vowel signs", "points"],
+)
+def test_a_character_of_several_code_points_is_not_cut(text: str, tokens: list[str]) -> None:
+    from workbench_plugins.tasks.tagging.text import tokenise
+
+    assert tokenise(text) == tokens
+
+
+def test_a_file_of_columns_is_read_as_such_whatever_its_ending(project: Path, tmp_path: Path, recurra) -> None:
+    (tmp_path / "in.txt").write_text("EU NNP B-ORG\nrejects VBZ O\n\nPeter NNP B-PER\ncalls VBZ O\n\n" * 5)
+    told = recurra("predict", project, "--file", tmp_path / "in.txt", "--format", "jsonl")
+    assert json.loads(told.out.splitlines()[0])["record"]["tokens"] == ["EU", "rejects"]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from workbench.project import Project
 
 SHOWN_PROBLEMS = 10
+DIVIDING = ("random", "document")
+"""Ways to divide one file into train, validation and test."""
 
 
 def import_files(
@@ -30,7 +32,10 @@ def import_files(
     files: Annotated[list[Path], typer.Argument(help="Files, or a folder of files, for one dataset.")],
     importer: Annotated[str | None, typer.Option(help="How to read them (default: told from their content).")] = None,
     name: Annotated[str | None, typer.Option(help="What to call the dataset.")] = None,
-    split: Annotated[str | None, typer.Option(help="train, validation or test (default: told from names).")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="train, validation or test (default: told from names); random or document: divide them."),
+    ] = None,
     option: Annotated[list[str] | None, typer.Option(help="An option of the importer, as key=value.")] = None,
     skip_bad: Annotated[bool, typer.Option(help="Leave out records that cannot be read, instead of stopping.")] = False,
 ) -> None:
@@ -39,11 +44,13 @@ def import_files(
     console = context.console()
     with open_or_create(context, project) as opened, progress_bar(context, "importing") as progress:
         try:
-            report = _import(context, opened, files, importer, name, split, option or [], skip_bad, progress)
+            named = None if split in DIVIDING else split
+            report = _import(context, opened, files, importer, name, named, option or [], skip_bad, progress)
+            counts = _divide(opened, report, str(split)) if split in DIVIDING else report.splits
         except KeyboardInterrupt:
             context.console(stderr=True).print("Cancelled; nothing was imported.")
             raise
-    splits = ", ".join(f"{count:,} {split or 'in no split'}" for split, count in report.splits.items())
+    splits = ", ".join(f"{count:,} {split or 'in no split'}" for split, count in counts.items())
     console.print(
         f"{report.dataset.name}: {report.records:,} records ({splits}) in {report.seconds:.2f} s", markup=False
     )
@@ -52,6 +59,8 @@ def import_files(
         console.print(f"{finding.severity}: {where}{finding.message} {finding.fix}".rstrip(), markup=False)
     if len(report.problems) > SHOWN_PROBLEMS:
         console.print(f"… and {len(report.problems) - SHOWN_PROBLEMS} more")
+    if "train" not in counts:
+        console.print("To train on it, records must be in a split: import with --split random, or use the window.")
 
 
 def export(
@@ -159,6 +168,16 @@ def parse_options(params: type[Params], given: Sequence[str]) -> Mapping[str, An
         key = key.strip().replace("-", "_")
         options[key] = [part for part in value.split(",") if part] if key in lists else value
     return options
+
+
+def _divide(project: Project, report: ImportReport, method: str) -> Mapping[str, int]:
+    """Divide a dataset that was just imported; where that cannot be done, it is taken out again."""
+    try:
+        project.store.assign_splits(report.dataset.id, method)
+    except WorkbenchError:
+        project.store.delete_dataset(report.dataset.id)
+        raise
+    return project.store.split_counts(report.dataset.id)
 
 
 def _pairs(files: Sequence[Path]) -> list[tuple[Path, str]]:

@@ -232,6 +232,6 @@ def check_records(context: CliContext, project: Project, config: RunConfig) -> N
         raise WorkbenchError(
             f"There is nothing to train on: the split {config.data.train!r} of {info.name!r} is empty.",
             why=f"The dataset has {have or 'no records'}.",
-            fix="Assign splits in the window's Data stage, or import again with --split train.",
+            fix="Assign splits in the window's Data stage, or import again with --split random.",
             file=project.path,
         )

@@ -13,6 +13,8 @@ from workbench.engine.predict import Predictor
 from workbench.nn.contract import DecodeOptions
 
 _HEAD_BYTES = 65536
+SURE = 0.8
+"""The confidence of an importer from which on a .txt file is not read as plain text."""
 Progress = Callable[[int, int], None]
 """``(bytes read, bytes in all)``; it may raise to cancel."""
 
@@ -86,7 +88,7 @@ def _importer(
     predictor: Predictor, source: Path, catalogue: Catalogue, wanted: str
 ) -> tuple[Importer | None, dict[str, object]]:
     """The importer of ``source`` with the options it proposes; None for plain text."""
-    if wanted == "text" or (not wanted and source.suffix.lower() == ".txt"):
+    if wanted == "text":
         return None, {}
     with source.open("rb") as file:
         head = file.read(_HEAD_BYTES)
@@ -99,7 +101,8 @@ def _importer(
             best = sniff.confidence, spec, dict(sniff.options)
         elif sniff is None and wanted:
             best = 0.0, spec, {}
-    if best is not None:
+    # a .txt file is text, unless it is surely something else: columns of tokens and tags often end so
+    if best is not None and (wanted or source.suffix.lower() != ".txt" or best[0] >= SURE):
         return best[1], best[2]
     if wanted:
         raise WorkbenchError(f"There is no importer {wanted!r} for the records of this model.")
