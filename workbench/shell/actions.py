@@ -49,6 +49,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("run.stop", "Stop and keep best", "Run", "Shift+F5", "stop", tip="End here and keep the best model"),
     ActionSpec("run.resume", "Resume", "Run", "Ctrl+F5", "resume", tip="Go on from the last checkpoint"),
     ActionSpec("run.discard", "Discard the run…", "Run", "", "discard", tip="Stop and throw away what was trained"),
+    ActionSpec("run.export", "Export the model…", "Run", "", "export_model", tip="The model as one file to hand on"),
     ActionSpec("edit.undo", "Undo", "Edit", "Ctrl+Z", "undo"),
     ActionSpec("edit.redo", "Redo", "Edit", "Ctrl+Shift+Z", "redo"),
     ActionSpec("view.palette", "Find an action…", "View", "Ctrl+K", "show_palette"),

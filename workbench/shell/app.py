@@ -58,12 +58,12 @@ def run(
             on_painted(window)
         if start_worker:
             session.warm_up()
-        for notice in (crash_notice, settings.notice):
-            if notice:
-                session.notice.emit(notice)
         if project_path is not None:
             window.open_project(project_path)
             session.start_queued()
+        for notice in (crash_notice, settings.notice):  # last: opening a project clears what was said before
+            if notice:
+                session.notice.emit(notice)
 
     window.first_painted.connect(after_first_paint)
     window.show()

@@ -412,6 +412,7 @@ class MainWindow(WindowCommands, QMainWindow):
         except WorkbenchError as error:
             self.session.notice.emit(error)
             return
+        self.notices.clear()  # they were about what was open before; the Problems tab keeps them
         self.show_stage("train" if self.session.run is not None else "data")
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from workbench.shell.bottom_bar import BottomBar
     from workbench.shell.docks.bottom import BottomPanel
     from workbench.shell.docks.dock import Dock
+    from workbench.shell.notices import Notices
     from workbench.shell.session import Session
     from workbench.shell.stage_pages import StagePages
 
@@ -40,6 +41,7 @@ class WindowCommands:
     bottom_panel: BottomPanel
     bottom_bar: BottomBar
     pages: StagePages
+    notices: Notices
     actions_by_id: dict[str, QAction]
     dialogs: dict[str, QWidget]
 
@@ -55,6 +57,7 @@ class WindowCommands:
 
     def train(self) -> None:
         if self.session.start_training() is not None:
+            self.notices.clear()  # how earlier runs failed; the Problems tab keeps it
             self.show_stage("train")
 
     def pause_or_resume(self) -> None:
@@ -87,6 +90,46 @@ class WindowCommands:
 
     def redo(self) -> None:
         self.session.redo()
+
+    def export_model(self) -> None:
+        """The selected run's model as one file to hand on."""
+        session = self.session
+        run = session.run
+        if run is None or not run.model_folder.is_dir():
+            session.notice.emit("There is no finished model to export; select a run that has one.")
+            return
+        exporters = [one for one in session.catalogue.exporters() if one.of == "model"]
+        if not exporters:
+            session.notice.emit(WorkbenchError("No exporter of models is installed.", fix="Switch its plugin on."))
+            return
+        kinds = ";;".join(f"{one.title} (*{one.suffix})" for one in exporters)
+        name = f"{run.config.name or run.id}{exporters[0].suffix}"
+        chosen, _ = QFileDialog.getSaveFileName(self._widget(), "Export the model", str(Path.home() / name), kinds)
+        if chosen:
+            self.write_model(run.model_folder, Path(chosen))
+
+    def write_model(self, folder: Path, path: Path) -> None:
+        """Write the model in ``folder`` to ``path``, whole or not at all, with the exporter its suffix chooses."""
+        from workbench.api.files import atomic_path
+        from workbench.host import use
+
+        session = self.session
+        exporters = [one for one in session.catalogue.exporters() if one.of == "model"]
+        exporter = next((one for one in exporters if one.suffix == path.suffix), exporters[0])
+
+        def work(_progress: object, _cancelled: object) -> Path:
+            with atomic_path(path) as temporary:
+                use(
+                    exporter, session.problems, session.catalogue, lambda: exporter.factory.resolve()(folder, temporary)
+                )
+            return path
+
+        session.run_in_background(
+            work,
+            lambda written: session.notice.emit(f"Written: {written}"),
+            session.notice.emit,
+            title=f"Exporting {path.name}",
+        )
 
     # --- projects ------------------------------------------------------------------------------------------------
 

@@ -197,6 +197,9 @@ class ProjectPanel(Card):
         menu.addAction("Show its training", lambda: (self.session.set_run(key), self._go("train")))
         menu.addAction("Evaluate", lambda: (self.session.set_run(key), self._go("evaluate")))
         menu.addAction("Use its model", lambda: (self.session.set_run(key), self._go("use")))
+        window: Any = self.window()
+        if item.data(0, _KIND) == "model" and hasattr(window, "export_model"):
+            menu.addAction("Export the model…", lambda: (self.session.set_run(key), window.export_model()))
         menu.addAction("Use its settings for the next run", lambda: self.session.adopt_config(key))
         menu.addSeparator()
         menu.addAction("Move to the trash", lambda: self._delete(key))
