@@ -339,9 +339,49 @@ def test_the_help_view_shows_the_index_and_follows_its_links(qtbot: Any) -> None
         assert dialog.browser.toPlainText().startswith(title)
 
 
+def test_the_help_view_lists_pages_in_the_order_of_the_index(qtbot: Any) -> None:
+    from workbench.shell.help_view import HelpDialog
+
+    dialog = HelpDialog("no such page")
+    qtbot.addWidget(dialog)
+    assert dialog.page() == "index"
+    linked = [target.removesuffix(".md") for target in LINK.findall(text_of("index"))]
+    assert dialog._names == ["index", *dict.fromkeys(linked)]
+    dialog.show_page("data")
+    dialog.show_page("gone")
+    assert dialog.page() == "index"
+
+
+def test_a_link_to_a_part_scrolls_to_its_heading(qtbot: Any) -> None:
+    from PySide6.QtCore import QPoint, QUrl
+
+    from workbench.shell.help_view import HelpDialog
+
+    dialog = HelpDialog("index")
+    qtbot.addWidget(dialog)
+    dialog.show()
+    bar = dialog.browser.verticalScrollBar()
+
+    def at_the_top() -> str:
+        cursor = dialog.browser.cursorForPosition(QPoint(20, 12))
+        return cursor.block().text()
+
+    dialog.browser.anchorClicked.emit(QUrl("data.md#splits"))
+    assert dialog.page() == "data"
+    assert bar.value() > 0
+    assert at_the_top() == "Splits"
+    dialog.browser.anchorClicked.emit(QUrl("#undo"))
+    assert dialog.page() == "data"
+    assert at_the_top() == "Undo"
+    dialog.browser.anchorClicked.emit(QUrl("#no-such-part"))
+    assert bar.value() == 0
+
+
 def test_every_view_has_its_page() -> None:
     from workbench.shell.window_commands import HELP_PAGES
 
+    assert HELP_PAGES["explain"] == "explain"
+    assert HELP_PAGES["evaluate"] == HELP_PAGES["use"] == "tagging"
     assert set(HELP_PAGES.values()) <= {page.stem for page in PAGES}
 
 

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QListWidget, QTextBrowser, QVBoxLayout, QWidget
 
 HELP_PACKAGE = "workbench_resources.help"
+INDEX = "index"
 
 
 def help_pages() -> dict[str, str]:
-    """Page name (without suffix) → title: the first heading of the file."""
-    pages: dict[str, str] = {}
+    """Page name (without suffix) → title: the first heading of the file. The index first, then in its order."""
+    titles: dict[str, str] = {}
     for entry in sorted(files(HELP_PACKAGE).iterdir(), key=lambda one: one.name):
         if entry.name.endswith(".md"):
             first = entry.read_text(encoding="utf-8").lstrip().partition("\n")[0]
-            pages[entry.name[:-3]] = first.lstrip("# ").strip() or entry.name
-    return pages
+            titles[entry.name[:-3]] = first.lstrip("# ").strip() or entry.name
+    order = [INDEX, *re.findall(r"\]\(([\w-]+)\.md\)", help_text(INDEX))]
+    return {name: titles[name] for name in dict.fromkeys([*order, *titles]) if name in titles}
 
 
 def help_text(page: str) -> str:
     return (files(HELP_PACKAGE) / f"{page}.md").read_text(encoding="utf-8")
+
+
+def heading_anchor(heading: str) -> str:
+    """The anchor of a heading, as repository pages make it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 class HelpDialog(QDialog):
@@ -49,15 +57,28 @@ class HelpDialog(QDialog):
         layout.addWidget(self.list)
         layout.addLayout(right, 1)
         self.list.currentRowChanged.connect(self._show_row)
-        self.list.setCurrentRow(self._names.index(page) if page in self._names else 0)
+        self.list.setCurrentRow(0)
+        self.show_page(page)
 
     def page(self) -> str:
         row = self.list.currentRow()
         return self._names[row] if 0 <= row < len(self._names) else ""
 
-    def show_page(self, page: str) -> None:
-        if page in self._names:
-            self.list.setCurrentRow(self._names.index(page))
+    def show_page(self, page: str, part: str = "") -> None:
+        """Show ``page``, from the heading whose anchor is ``part``; a page that is not there shows the index."""
+        self.list.setCurrentRow(self._names.index(page if page in self._names else INDEX))
+        self.scroll_to(part)
+
+    def scroll_to(self, part: str) -> None:
+        """Bring the heading with the anchor ``part`` to the top; "" or an unknown one is the page's beginning."""
+        document, bar = self.browser.document(), self.browser.verticalScrollBar()
+        block = document.begin()
+        while part and block.isValid():
+            if block.blockFormat().headingLevel() and heading_anchor(block.text()) == part:
+                bar.setValue(round(document.documentLayout().blockBoundingRect(block).top()))
+                return
+            block = block.next()
+        bar.setValue(0)
 
     def _show_row(self, row: int) -> None:
         if 0 <= row < len(self._names):
@@ -65,7 +86,8 @@ class HelpDialog(QDialog):
 
     def _follow(self, url: QUrl) -> None:
         if url.isRelative():
-            self.show_page(url.path().removesuffix(".md").rpartition("/")[2])
+            page = url.path().removesuffix(".md").rpartition("/")[2]
+            self.show_page(page or self.page(), url.fragment())
         else:
             from PySide6.QtGui import QDesktopServices
 
