@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import shutil
@@ -16,6 +17,7 @@ from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
 from workbench.api import WorkbenchError, events
+from workbench.shell import still
 from workbench.shell.actions import STAGES
 from workbench.shell.app import make_application
 from workbench.shell.session import Session
@@ -28,11 +30,18 @@ SIZE = (1280, 800)
 SENTENCES = 400
 
 
-def render_all(out: Path, *, themes: tuple[str, ...] = THEMES) -> list[Path]:
-    """Write ``STAGE-STATE-THEME.png`` for every stage, and the welcome page, into ``out``; the paths written."""
+def render_all(
+    out: Path, *, themes: tuple[str, ...] = THEMES, size: tuple[int, int] = SIZE, scale: float = 1.0
+) -> list[Path]:
+    """Write ``STAGE-STATE-THEME.png`` for every stage, and the welcome page, into ``out``; the paths written.
+
+    ``size`` is the window's in pixels; ``scale`` the text's, 2.0 being twice as large.
+    """
     out.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     with scene() as stage_scene:
+        stage_scene.window.session.theme.set_scale(scale)
+        stage_scene.window.resize(*size)
         for state in STATES:
             stage_scene.show_state(state)
             for name in ("welcome", *(name for name, _ in STAGES)):
@@ -133,7 +142,17 @@ class Scene:
             assert session.config is not None
             run = session.project.new_run(session.config)
             write_story(run, reason)
+            if reason == "completed":
+                leave_model(run)
         session.close_project()
+
+
+def leave_model(run: Any) -> None:
+    """What a finished run leaves behind, as far as the stages look: a model's folder and an evaluation."""
+    run.model_folder.mkdir()
+    evaluations = run.path / "evaluations"
+    evaluations.mkdir(exist_ok=True)
+    (evaluations / "validation.json").write_text(json.dumps(still.report().to_json()), encoding="utf-8")
 
 
 def write_story(run: Any, reason: str, *, epochs: int = 7, steps: int = 200) -> None:
@@ -253,6 +272,10 @@ class StillWorker:
             }
         if job.get("job") == "predict":
             return {"result_kind": "token_labels", "results": list(answers(7)), "epoch": 7}
+        if job.get("job") == "evaluate":
+            return still.report(str(job.get("split", "validation"))).to_json()
+        if job.get("job") == "trace":
+            return still.trace()
         return None
 
     def cancel(self) -> None: ...
