@@ -33,6 +33,9 @@ class StageCatalogue:
     def exporters(self) -> tuple[Any, ...]:
         return self._exporters
 
+    def panels(self) -> tuple[Any, ...]:
+        return ()
+
     def tasks(self) -> tuple[Any, ...]:
         return ()
 
@@ -66,7 +69,7 @@ class FakeProject:
     def runs(self) -> list[Any]:
         return []
 
-    def close(self) -> None:
+    def close(self, *, keep_training: bool = True) -> None:
         self.store.close(keep_backup=False)
 
 

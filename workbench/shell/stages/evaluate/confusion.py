@@ -67,8 +67,8 @@ class ConfusionMatrix(QWidget):
     def _cell(self) -> QSizeF:
         left, top = self._margins()
         count = max(1, len(self._labels))
-        width = max(self._least_cell(), min(MOST_CELL, (self.width() - left - 4) / count))
-        height = max(LEAST_HEIGHT, min(MOST_CELL, (self.height() - top - 4) / count))
+        width = max(self._least_cell(), min(self._most_cell(), (self.width() - left - 4) / count))
+        height = max(self._least_height(), min(self._most_cell(), (self.height() - top - 4) / count))
         return QSizeF(width, height)
 
     def _box(self, row: int, column: int) -> QRectF:
@@ -80,17 +80,27 @@ class ConfusionMatrix(QWidget):
 
     def _least_cell(self) -> float:
         """A cell shows its column's name; many or long names are elided and told by the tooltip."""
-        return min(MOST_CELL, max(LEAST_CELL, self._margins()[0] - 8)) if len(self._labels) <= 9 else LEAST_CELL
+        metrics = QFontMetricsF(self.font())
+        least = max(LEAST_CELL, metrics.horizontalAdvance("888") + 4)
+        wide = max((metrics.horizontalAdvance(label) for label in self._labels), default=0.0) + 4
+        return min(self._most_cell(), max(least, wide)) if len(self._labels) <= 9 else least
+
+    def _least_height(self) -> float:
+        """Large text needs high cells."""
+        return max(LEAST_HEIGHT, QFontMetricsF(self.font()).height() + 2)
+
+    def _most_cell(self) -> float:
+        return max(MOST_CELL, QFontMetricsF(self.font()).height() * 2.4)
 
     def sizeHint(self) -> QSize:
         left, top = self._margins()
-        side = MOST_CELL * max(1, len(self._labels))
+        side = self._most_cell() * max(1, len(self._labels))
         return QSize(int(left + side) + 4, int(top + side) + 4)
 
     def minimumSizeHint(self) -> QSize:
         left, top = self._margins()
         count = max(1, len(self._labels))
-        return QSize(int(left + self._least_cell() * count) + 4, int(top + LEAST_HEIGHT * count) + 4)
+        return QSize(int(left + self._least_cell() * count) + 4, int(top + self._least_height() * count) + 4)
 
     def cell_at(self, place: QPointF) -> tuple[int, int] | None:
         left, top = self._margins()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -28,12 +28,13 @@ from workbench.api import SPLITS, Cancelled, Event, Report, WorkbenchError
 from workbench.api.events import RunFinished
 from workbench.api.files import atomic_path
 from workbench.host import use
+from workbench.shell.panels import panel_cards
 from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.evaluate.confusion import ConfusionMatrix
 from workbench.shell.stages.evaluate.error_browser import ErrorBrowser
 from workbench.shell.stages.evaluate.tables import TypeTableModel, figure
 from workbench.shell.stages.model_state import is_live, model_title
-from workbench.shell.widgets import Button, Card, EmptyState, ErrorCard, Figure, FlowLayout, Muted, Text
+from workbench.shell.widgets import Button, Card, EmptyState, ErrorCard, Figure, FlowLayout, Muted, ScrollColumn, Text
 
 if TYPE_CHECKING:
     from workbench.shell.session import Session
@@ -116,7 +117,6 @@ class EvaluateStage(Stage):
         column.setSpacing(8)
         column.addWidget(self.figures)
         column.addWidget(columns, 1)
-        self._results = results
         self.empty = EmptyState(
             "No trained model yet",
             "Evaluation compares a finished model's answers with the labels of records it did not learn from.",
@@ -128,8 +128,11 @@ class EvaluateStage(Stage):
             "Evaluating answers every record of the split once and counts what was right.",
         )
         self.pages = QStackedWidget()
-        for page in (self.empty, self.not_yet, results):
+        self._page = ScrollColumn(results)  # large text in a small window scrolls; nothing is squeezed
+        for page in (self.empty, self.not_yet, self._page):
             self.pages.addWidget(page)
+        for _panel, card in panel_cards(session, frozenset({"evaluate"})):
+            column.addWidget(card)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(8)
@@ -330,7 +333,8 @@ class EvaluateStage(Stage):
     def show_report(self, report: Report) -> None:
         """Fill the page with ``report``."""
         self.report = report
-        self.pages.setCurrentWidget(self._results)
+        self._fit()
+        self.pages.setCurrentWidget(self._page)
         self.export_button.setEnabled(True)
         self.status.setText(f"{report.split}: {report.n_records:,} records, {report.n_tokens:,} tokens")
         protocol = "; ".join(f"{name}: {value}" for name, value in (report.protocol or {}).items())
@@ -348,6 +352,21 @@ class EvaluateStage(Stage):
         self.errors_card.set_title("Errors", f"the {len(report.examples):,} worst records, worst first")
         self.errors.show_examples(report.examples)
         self.clear_button.hide()
+
+    def _fit(self) -> None:
+        """Room that tables and errors need at the present text size."""
+        line = self.fontMetrics().lineSpacing()
+        header = self.table.horizontalHeader()
+        texts = [str(self.table_model.headerData(i, Qt.Orientation.Horizontal)) for i in range(header.count())]
+        header.setMinimumSectionSize(max((header.fontMetrics().horizontalAdvance(t) for t in texts), default=20) + 12)
+        self.table.verticalHeader().setDefaultSectionSize(max(26, line + 10))
+        self.types_card.setMinimumHeight(line * 8)
+        self.errors_card.setMinimumHeight(line * 9)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.ApplicationFontChange) and self.report is not None:
+            self._fit()
 
     def _filter(self, gold: str, predicted: str) -> None:
         self.errors.filter(gold, predicted)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayou
 
 from workbench.api import Architecture, Cancelled, Event, Trace, WorkbenchError
 from workbench.api.events import EpochMetrics, RunFinished
+from workbench.shell.panels import panel_cards
 from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.explain.trace_view import TraceView
 from workbench.shell.stages.model_state import has_model, is_live, model_title
@@ -74,6 +75,8 @@ class ExplainStage(Stage):
         layout.setSpacing(8)
         layout.addWidget(self.head)
         layout.addWidget(self.pages, 1)
+        for _panel, card in panel_cards(session, frozenset({"explain"})):
+            layout.addWidget(card)
         session.run_changed.connect(self._run_changed)
         session.training_changed.connect(self.refresh)
         session.events_arrived.connect(self._events)

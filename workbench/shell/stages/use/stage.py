@@ -96,6 +96,7 @@ class UseStage(Stage):
         self.answer_card = Card("Answer")
         self.status = Muted("", wrap=False)
         self.export_button = Button("Export…", kind="quiet", on_click=self.export, tip="Write these answers to a file")
+        self.answer_card.header.addStretch(1)
         self.answer_card.header.addWidget(self.status)
         self.answer_card.header.addWidget(self.export_button)
         self.answer_card.body.addWidget(self.results, 1)
