@@ -32,7 +32,7 @@ class Worker:
     def say(self, number: int, **message: Any) -> None:
         self.callbacks[number](message)
 
-    def close(self) -> None:
+    def close(self, *, keep_training: bool = True) -> None:
         self.closed = True
 
     def detach(self) -> None:

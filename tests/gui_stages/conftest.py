@@ -36,6 +36,9 @@ class StageCatalogue:
     def panels(self) -> tuple[Any, ...]:
         return ()
 
+    def doctor_checks(self) -> tuple[Any, ...]:
+        return ()
+
     def tasks(self) -> tuple[Any, ...]:
         return ()
 

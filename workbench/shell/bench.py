@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from typing import Any
 
 TIMER_MILLISECONDS = 10
+MAXIMUM_SILENCE_SECONDS = 3.0
+"""A measure of the window beside a live run counts only if events kept arriving to its end."""
 _HEAVY = ("torch", "pyqtgraph", "numpy", "pandas", "scipy", "workbench.data")
 _AS_THE_COMMAND = "import sys, workbench.cli.main; from workbench.shell import bench; bench.main(sys.argv[1:])"
 """A child starts as ``recurra`` does: what the command line imports on its way to the window is measured too."""
@@ -28,7 +30,7 @@ def measure_startup(runs: int = 5) -> dict[str, Any]:
     """
     seconds: list[float] = []
     heavy: set[str] = set()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         for _ in range(runs):
             begun = time.time()
             answer = _child("first-paint", folder)
@@ -46,7 +48,7 @@ def measure_lateness(seconds: float = 10.0) -> dict[str, Any]:
 
     Also how long one click on the sample's card takes to the first loss point, the worker being warm.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         return _child("lateness", folder, str(seconds))
 
 
@@ -88,11 +90,22 @@ def _first_paint() -> dict[str, Any]:
 def _lateness(seconds: float) -> dict[str, Any]:
     from PySide6.QtCore import Qt, QTimer
 
-    from workbench.shell import app
+    from workbench.shell import app, samples
 
     late: list[float] = []
     marks: dict[str, float] = {}
+    costs: dict[str, list[float]] = {"tick": [], "redraw": []}
     answer: dict[str, Any] = {}
+    seen = {"steps": 0, "epochs": 0}
+    short = samples.sample_config
+
+    def long_config(sample: Any) -> Any:
+        """The run of one click, but with no end within the window that is measured."""
+        config = short(sample)
+        training = config.training.model_copy(update={"max_epochs": 100_000, "patience": 0})
+        return config.model_copy(update={"training": training})
+
+    samples.sample_config = long_config
 
     def painted(window: Any) -> None:
         session = window.session
@@ -115,18 +128,30 @@ def _lateness(seconds: float) -> dict[str, Any]:
                 window.start_sample(sample.id)
 
         def arrived(events: list[Any]) -> None:
-            kinds = {event.TYPE for event in events}
+            kinds = [event.TYPE for event in events]
             if "step" in kinds and "first" not in marks:
                 marks["first"] = time.perf_counter()
                 # the plot has been made now; what follows is the steady state
-                QTimer.singleShot(1500, window, timer.start)
+                QTimer.singleShot(1500, window, begin)
                 QTimer.singleShot(int(1500 + seconds * 1000), window, finish)
             if "sample" in kinds and "sample" not in marks:
                 marks["sample"] = time.perf_counter()
+            if timer.isActive():
+                seen["steps"] += kinds.count("step")
+                seen["epochs"] += kinds.count("epoch")
+                if kinds:
+                    marks["newest"] = time.perf_counter()
+
+        def begin() -> None:
+            _time_calls(session._training, "tick", costs["tick"])
+            _time_calls(window.pages.stage("train")._pace, "_work", costs["redraw"])
+            marks["begun"] = time.perf_counter()
+            timer.start()
 
         def finish() -> None:
             timer.stop()
-            answer["still_training"] = session.training
+            silent = time.perf_counter() - marks.get("newest", 0.0)
+            answer["valid"] = session.training and seen["steps"] > 0 and silent < MAXIMUM_SILENCE_SECONDS
             session.close(wait=True)
             window.close()
 
@@ -136,18 +161,43 @@ def _lateness(seconds: float) -> dict[str, Any]:
 
     app.run(on_painted=painted)
     ordered = sorted(late)
+    answer.setdefault("valid", False)
     answer.update(
         {
             "timer_ms": TIMER_MILLISECONDS,
             "ticks": len(ordered),
+            "steps": seen["steps"],
+            "epochs": seen["epochs"],
             "late_p50_ms": _quantile(ordered, 0.50),
             "late_p99_ms": _quantile(ordered, 0.99),
             "late_worst_ms": _quantile(ordered, 1.0),
+            "tick_cpu_p50_ms": _quantile(sorted(costs["tick"]), 0.50),
+            "tick_cpu_worst_ms": _quantile(sorted(costs["tick"]), 1.0),
+            "redraw_cpu_p50_ms": _quantile(sorted(costs["redraw"]), 0.50),
+            "redraw_cpu_worst_ms": _quantile(sorted(costs["redraw"]), 1.0),
+            "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else -1.0,
             "click_to_first_loss_s": _between(marks, "click", "first"),
             "click_to_first_answer_s": _between(marks, "click", "sample"),
         }
     )
     return answer
+
+
+def _time_calls(owner: Any, name: str, into: list[float]) -> None:
+    """Let each call of the method ``name`` leave the processor milliseconds of this thread that it took."""
+    call = getattr(owner, name)
+
+    def timed(*arguments: Any) -> Any:
+        begun = time.thread_time()
+        try:
+            return call(*arguments)
+        finally:
+            into.append((time.thread_time() - begun) * 1000)
+
+    setattr(owner, name, timed)
+    if name == "tick":
+        owner._timer.timeout.disconnect()
+        owner._timer.timeout.connect(timed)
 
 
 def _quantile(ordered: list[float], share: float) -> float:

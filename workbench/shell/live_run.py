@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TICK_MILLISECONDS = 80
+MAXIMUM_EVENTS = 5_000
+"""Taken in one tick: the history of a long run comes in pieces, between which the window stays quick."""
 
 
 class LiveRun(QObject):
@@ -72,7 +74,7 @@ class LiveRun(QObject):
         if thread is None:
             return
         ended = thread.ended  # asked first: what came before the end is then certainly drained
-        events = thread.drain()
+        events = thread.drain(MAXIMUM_EVENTS)
         changed = False
         if events:
             self.events.extend(events)
@@ -82,7 +84,7 @@ class LiveRun(QObject):
                 elif isinstance(event, RunStarted):
                     self.paused, changed = False, True
             self.arrived.emit(events)
-        if ended:
+        if ended and len(events) < MAXIMUM_EVENTS:
             self._timer.stop()
             changed = changed or self.alive
             self.error = thread.error if self.alive else None

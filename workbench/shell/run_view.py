@@ -18,6 +18,7 @@ from workbench.api.events import (
     StateChanged,
     StepMetrics,
 )
+from workbench.shell.pace import Pace
 
 if TYPE_CHECKING:
     from workbench.shell.session import Session
@@ -32,8 +33,15 @@ _REASONS = {
 }
 
 
+STEP_MILLISECONDS = 250
+"""Figures that change with every step are written this often: nobody reads faster, and each writing is a layout."""
+
+
 class RunView(QObject):
-    """Follows the session's selected run. ``changed`` fires at most once for each batch of events."""
+    """Follows the session's selected run.
+
+    ``changed`` fires at most once for each batch of events, and for mere steps only some times a second.
+    """
 
     changed = Signal()
 
@@ -44,6 +52,7 @@ class RunView(QObject):
         session.events_arrived.connect(self._add)
         session.training_changed.connect(self.changed)
         self._clear()
+        self._pace = Pace(self.changed.emit, STEP_MILLISECONDS, self)
         if session.events:
             self._add(session.events)
 
@@ -79,7 +88,10 @@ class RunView(QObject):
                 self.paused = event.state == "paused"
             elif isinstance(event, SamplePrediction):
                 self.sample = event
-        self.changed.emit()
+        if all(isinstance(event, StepMetrics) for event in events):
+            self._pace.ask()
+        else:
+            self._pace.do()
 
     @property
     def is_live(self) -> bool:

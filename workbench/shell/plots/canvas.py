@@ -28,7 +28,16 @@ class _Line:
     faded: bool
     x: Floats
     y: Floats
+    log: bool = False
     mark: Any = None
+
+
+_AHEAD = 0.1
+
+
+def _fits(low: float, high: float, seen_low: float, seen_high: float) -> bool:
+    """Whether ``low`` to ``high`` is seen whole, and fills most of what is seen."""
+    return seen_low <= low and high <= seen_high and high - low >= 0.8 * (seen_high - seen_low)
 
 
 class Canvas(QWidget):
@@ -40,6 +49,8 @@ class Canvas(QWidget):
         self.x_label, self.y_label = x_label, y_label
         self.log_y = False
         self.ignore_outliers = False
+        self.live = False
+        """While points keep coming the ranges leave them some room, so that the axes need not be drawn each time."""
         self._lines: dict[str, _Line] = {}
         self._by_hand = False
         layout = QVBoxLayout(self)
@@ -55,6 +66,8 @@ class Canvas(QWidget):
         self.item.showGrid(y=True, alpha=1.0)
         for side in ("left", "bottom"):
             self.item.getAxis(side).enableAutoSIPrefix(False)
+            # kept as a picture: an axis costs more to draw than the curves, and seldom changes
+            self.item.getAxis(side).setCacheMode(pg.QtWidgets.QGraphicsItem.CacheMode.DeviceCoordinateCache)
         layout.addWidget(self.plot)
         self.setAccessibleName(title)
         self.plot.setAccessibleName(title)
@@ -76,6 +89,7 @@ class Canvas(QWidget):
         points: bool = False,
     ) -> None:
         line = self._lines.get(name)
+        new = line is None
         if line is None:
             item = pg.PlotDataItem(
                 symbol="o" if points else None, symbolSize=5, connect="all", skipFiniteCheck=True, antialias=not faded
@@ -86,12 +100,14 @@ class Canvas(QWidget):
             if text is not None:
                 self.item.addItem(text, ignoreBounds=True)
             self._dress_line(line)
-        line.x, line.y = x, y
+        same = line.log == self.log_y and np.array_equal(line.x, x) and np.array_equal(line.y, y)
+        line.x, line.y, line.log = x, y, self.log_y
         if label and label != line.text and line.label is not None:
             line.text = label
             line.label.setText(label, self.theme.series_text(line.series))
         shown = self._shown(y)
-        line.item.setData(x, shown)
+        if not same or new:
+            line.item.setData(x, shown)
         if line.label is not None:
             line.label.setVisible(len(x) > 0)
             if len(x):
@@ -132,8 +148,12 @@ class Canvas(QWidget):
             low, high = self._y_range(lines)
             pad = 0.06 * max(high - low, 1e-9)
             left -= 0.015 * (right - left)
-            self.item.setXRange(left, max(right + room, left + 1), padding=0)
-            self.item.setYRange(low - pad, high + pad, padding=0)
+            (now_left, now_right), (now_low, now_high) = self.item.getViewBox().viewRange()
+            if not (self.live and _fits(left, right + room, now_left, now_right)):
+                right += _AHEAD * (right - left) if self.live else 0.0
+                self.item.setXRange(left, max(right + room, left + 1), padding=0)
+            if not (self.live and _fits(low - pad / 2, high + pad / 2, now_low, now_high)):
+                self.item.setYRange(low - pad, high + pad, padding=0)
         self._part_labels()
         self._summarise()
 

@@ -86,6 +86,8 @@ class Elided(QLabel):
         self.setText(text)
 
     def setText(self, text: str) -> None:
+        if text == self._full == super().text():
+            return  # asked for often, with the same words: no new layout for nothing
         self._full = text
         super().setText(text)
         self._update_tooltip()

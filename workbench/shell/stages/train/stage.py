@@ -9,8 +9,9 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.api import Event, WorkbenchError
-from workbench.api.events import RunFinished, SamplePrediction
+from workbench.api.events import RunFinished, SamplePrediction, StepMetrics
 from workbench.api.events import Warning as RunWarning
+from workbench.shell.pace import Pace
 from workbench.shell.panels import panel_cards
 from workbench.shell.session import Session
 from workbench.shell.stages.base import Stage, StageState
@@ -19,9 +20,11 @@ from workbench.shell.stages.train.pinned import PinnedCard
 from workbench.shell.stages.train.tiles import Tiles
 from workbench.shell.widgets import EmptyState, ErrorCard, ScrollColumn
 
+REDRAW_MILLISECONDS = 200
+
 
 class TrainStage(Stage):
-    """Events go into columns as they come; plots are drawn only while they are seen."""
+    """Events go into columns as they come; plots are drawn only while they are seen, and a few times a second."""
 
     id: ClassVar[str] = "train"
     title: ClassVar[str] = "Train"
@@ -32,6 +35,7 @@ class TrainStage(Stage):
         self.view = session.run_view
         self._dirty = False
         self._plots_made = False
+        self._pace = Pace(self._redraw, REDRAW_MILLISECONDS, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.pages = QStackedWidget()
@@ -146,8 +150,10 @@ class TrainStage(Stage):
                 self._say(WorkbenchError.from_dict(event.error), resume=True)
         if sample is not None:
             self.pinned.show_sample(sample)
-        self._mark_dirty()
-        self.state_changed.emit()
+        self._dirty = True
+        self._pace.ask()
+        if any(not isinstance(event, StepMetrics) for event in events):
+            self.state_changed.emit()
 
     def _on_training_changed(self) -> None:
         live, run = self.view.is_live, self.session.run
@@ -161,6 +167,7 @@ class TrainStage(Stage):
                 self._say(interrupted, resume=True)
         elif live:
             self._clear_messages()
+        self._mark_dirty()  # a run that has ended is shown to its edges
         self.state_changed.emit()
 
     def _say(self, error: WorkbenchError, *, resume: bool = False) -> None:
@@ -197,6 +204,7 @@ class TrainStage(Stage):
         if not self._plots_made:
             self._make_plots()
         self._dirty = False
+        self.loss.canvas.live = self.small.canvas.live = self.view.is_live
         self.small.metric_title = self.view.main_metric()[0]
         self.loss.redraw()
         self.small.redraw()

@@ -14,6 +14,7 @@ class Tile(Card):
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
+        self._shown = ("", "", "")
         self.body.setSpacing(2)
         self.caption = Muted(title, wrap=False)
         self.figure = Figure("–")
@@ -22,6 +23,9 @@ class Tile(Card):
             self.body.addWidget(widget)
 
     def show_values(self, title: str, figure: str, note: str) -> None:
+        if (title, figure, note) == self._shown:
+            return
+        self._shown = (title, figure, note)
         self.caption.setText(title)
         self.figure.setText(figure)
         self.note.setText(note)
