@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from workbench.api import WorkbenchError
-from workbench.cli import benchmark, data, demo, doctor, plugins, runs, train, use, window
+from workbench.cli import benchmark, data, demo, doctor, plugins, runs, screenshots, train, use, window
 from workbench.cli.context import CliContext
 from workbench.cli.errors import log_plainly, show_error, unexpected
 
@@ -37,6 +37,7 @@ BUILT_IN = {
     "plugins": plugins.plugins,
     "doctor": doctor.doctor,
     "benchmark": benchmark.benchmark,
+    "screenshots": screenshots.screenshots,
 }
 
 
