@@ -137,3 +137,20 @@ def test_a_pipe_that_closes_early_is_no_error() -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
     assert done.stdout == "{"
     assert "Traceback" not in done.stderr
+
+
+def test_check_names_findings_and_ends_with_an_error_when_nothing_can_be_learned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, project = tmp_path / "data.conll", tmp_path / "news"
+    source.write_text("Ann B-PER\nlives O\nin O\nRome B-LOC\n\nBob I-PER\nslept O\n", encoding="utf-8")
+    assert run(["import", str(project), str(source), "--split", "test"]) == 0
+    capsys.readouterr()
+    assert run(["check", str(project)]) == 1
+    shown = capsys.readouterr().out
+    assert "error: No record is in the train split." in shown
+    assert run(["check", str(project), "data", "--json"]) == 1
+    (report,) = json.loads(capsys.readouterr().out)["datasets"]
+    assert report["findings"][0]["severity"] == "error"
+    assert run(["check", str(project), "nothing"]) == 1
+    assert "nothing" in capsys.readouterr().err

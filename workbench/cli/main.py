@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from workbench.api import WorkbenchError
-from workbench.cli import benchmark, data, demo, doctor, plugins, runs, screenshots, train, use, window
+from workbench.cli import benchmark, check, data, demo, doctor, plugins, runs, screenshots, train, use, window
 from workbench.cli.context import CliContext
 from workbench.cli.errors import log_plainly, show_error, unexpected
 
@@ -29,6 +29,7 @@ BUILT_IN = {
     "demo": demo.demo,
     "import": data.import_files,
     "export": data.export,
+    "check": check.check,
     "train": None,  # made for the words given: its flags depend on task and architecture
     "resume": train.resume,
     "predict": use.predict,

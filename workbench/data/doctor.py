@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from workbench.api import DoctorCheck, Finding
+from workbench.api import Cancelled, DoctorCheck, Finding
+from workbench.data.edits import DeleteRecords, Edit, MoveToSplit, RepairScheme
 from workbench.data.query import Query
 from workbench.data.rows import PROBLEM_EMPTY, PROBLEM_SCHEME
 from workbench.data.store import DatasetInfo, DatasetStore
@@ -17,8 +19,7 @@ MAX_RECORDS = 1000
 """Ids that a finding names at most."""
 
 LONG_STEPS = 1000
-
-Run = Callable[[DoctorCheck, Callable[[], list[Finding]]], list[Finding]]
+SHOWN_LABELS = 10
 
 
 def examine(
@@ -27,22 +28,32 @@ def examine(
     checks: Iterable[DoctorCheck] = (),
     *,
     on_error: Callable[[DoctorCheck, Exception], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> list[Finding]:
     """All findings of our own checks and of those plugins bring, errors first.
 
-    A plugin's check that fails is passed over and reported to ``on_error``.
+    A plugin's check that fails is passed over and reported to ``on_error``. ``progress(what, done, total)`` is told
+    before each check; :class:`Cancelled` when ``cancelled`` says so.
     """
     info = store.dataset(dataset_id)
-    found = [
-        *_problems(store, info),
-        *_duplicates(store, info),
-        *_splits(store, info),
-        *_lengths(store, info),
-        *_unseen_labels(store, info),
-    ]
-    for check in checks:
-        if check.record not in ("", info.record):
-            continue
+    others = [check for check in checks if check.record in ("", info.record)]
+    total, done = len(_OWN) + len(others), 0
+
+    def begin(what: str) -> None:
+        nonlocal done
+        if cancelled is not None and cancelled():
+            raise Cancelled("The check was cancelled.")
+        if progress is not None:
+            progress(what, done, total)
+        done += 1
+
+    found: list[Finding] = []
+    for what, own in _OWN.items():
+        begin(what)
+        found.extend(own(store, info))
+    for check in others:
+        begin(check.title)
         try:
             found.extend(check.factory.resolve()(store.iterate(dataset_id)))
         except Exception as error:
@@ -55,14 +66,21 @@ def examine(
 
 def _problems(store: DatasetStore, info: DatasetInfo) -> list[Finding]:
     words = {
-        PROBLEM_SCHEME: ("have labels that break the span scheme (an I that continues nothing)", "Mend labels."),
-        PROBLEM_EMPTY: ("are empty", "Delete them: nothing can be learned from them."),
+        PROBLEM_SCHEME: (
+            ("breaks the span scheme: an I continues nothing", "break the span scheme: an I continues nothing"),
+            "Mended, such an I is a B: the spans stay as they are read.",
+        ),
+        PROBLEM_EMPTY: (("has no text", "have no text"), "Delete them: nothing can be learned from them."),
     }
     found: list[Finding] = []
     for problem, (what, fix) in words.items():
         ids = store.ids(info.id, Query(problem=problem)).tolist()
         if ids:
-            found.append(Finding(problem, "warning", f"{_many(len(ids))} {what}.", tuple(ids[:MAX_RECORDS]), fix=fix))
+            found.append(
+                Finding(
+                    problem, "warning", f"{_many(len(ids))} {what[len(ids) > 1]}.", tuple(ids[:MAX_RECORDS]), fix=fix
+                )
+            )
     return found
 
 
@@ -72,6 +90,11 @@ def _duplicates(store: DatasetStore, info: DatasetInfo) -> list[Finding]:
         leaked = connection.execute(
             "SELECT id FROM records WHERE dataset_id = ? AND split IN ('validation', 'test') AND size > 3 AND search IN"
             " (SELECT search FROM records WHERE dataset_id = ? AND split = 'train') ORDER BY position",
+            (info.id, info.id),
+        ).fetchall()
+        shared = connection.execute(
+            "SELECT id FROM records WHERE dataset_id = ? AND split = 'test' AND size > 3 AND search IN"
+            " (SELECT search FROM records WHERE dataset_id = ? AND split = 'validation') ORDER BY position",
             (info.id, info.id),
         ).fetchall()
         conflicting = connection.execute(
@@ -85,9 +108,19 @@ def _duplicates(store: DatasetStore, info: DatasetInfo) -> list[Finding]:
             Finding(
                 "leak",
                 "warning",
-                f"{_many(len(leaked))} of validation and test are also in the training split.",
+                f"{_many(len(leaked))} of validation and test {_are(len(leaked))} also in the training split.",
                 tuple(row[0] for row in leaked[:MAX_RECORDS]),
                 fix="Scores on them are too good; delete them from one side, or split by document.",
+            )
+        )
+    if shared:
+        found.append(
+            Finding(
+                "shared",
+                "warning",
+                f"{_many(len(shared))} of the test split {_are(len(shared))} also in the validation split.",
+                tuple(row[0] for row in shared[:MAX_RECORDS]),
+                fix="The test then measures in part what the model was chosen by; split by document.",
             )
         )
     if conflicting:
@@ -96,7 +129,9 @@ def _duplicates(store: DatasetStore, info: DatasetInfo) -> list[Finding]:
             Finding(
                 "conflict",
                 "warning",
-                f"{len(conflicting):,} texts occur several times with different labels.",
+                "1 text occurs several times with different labels."
+                if len(conflicting) == 1
+                else f"{len(conflicting):,} texts occur several times with different labels.",
                 tuple(ids[:MAX_RECORDS]),
                 fix="Look at them and make their labels agree.",
             )
@@ -106,12 +141,24 @@ def _duplicates(store: DatasetStore, info: DatasetInfo) -> list[Finding]:
 
 def _splits(store: DatasetStore, info: DatasetInfo) -> list[Finding]:
     counts = store.split_counts(info.id)
-    if not counts.get("train"):
-        return [Finding("splits", "error", "No record is in the training split.", fix="Divide the dataset.")]
-    if not counts.get("validation"):
-        fix = "Divide the dataset: without validation a run cannot tell when to stop."
-        return [Finding("splits", "warning", "No record is in the validation split.", fix=fix)]
-    return []
+    found: list[Finding] = []
+    for split, severity, why in (
+        ("train", "error", "there is nothing to learn from"),
+        ("validation", "warning", "a run cannot tell when to stop"),
+        ("test", "info", "there is nothing to measure the final model on"),
+    ):
+        if not counts.get(split):
+            what = f"No record is in the {split} split."
+            found.append(Finding("splits", severity, what, fix=f"Divide the dataset: without it {why}."))
+    if counts.get("") and len(counts) > 1:
+        ids = store.ids(info.id, Query(split="")).tolist()
+        what = f"{_many(len(ids))} {_are(len(ids))} in no split."
+        found.append(
+            Finding(
+                "splits", "info", what, tuple(ids[:MAX_RECORDS]), fix="They take no part in a run; move or delete them."
+            )
+        )
+    return found
 
 
 def _lengths(store: DatasetStore, info: DatasetInfo) -> list[Finding]:
@@ -121,7 +168,7 @@ def _lengths(store: DatasetStore, info: DatasetInfo) -> list[Finding]:
         ).fetchall()
     if not rows or info.record == "text":
         return []
-    what = f"{_many(len(rows))} are longer than {LONG_STEPS:,} steps."
+    what = f"{_many(len(rows))} {_are(len(rows))} longer than {LONG_STEPS:,} steps."
     fix = "Cut them: they take much memory, and often a blank line between sentences is missing."
     return [Finding("length", "warning", what, tuple(row[0] for row in rows[:MAX_RECORDS]), fix=fix)]
 
@@ -134,10 +181,58 @@ def _unseen_labels(store: DatasetStore, info: DatasetInfo) -> list[Finding]:
         for split in ("validation", "test"):
             unseen = sorted(set(by_split.get(split, {})) - set(by_split["train"]))
             if unseen:
-                what = f"Labels of {layer} occur in {split} but not in train: {', '.join(unseen[:10])}."
-                found.append(Finding("labels", "warning", what, fix="They cannot be learned; divide the data anew."))
+                names = ", ".join(unseen[:SHOWN_LABELS]) + (", …" if len(unseen) > SHOWN_LABELS else "")
+                what = f"Labels of {layer} occur in {split} but not in train: {names}."
+                ids: dict[int, None] = {}
+                for label in unseen[:SHOWN_LABELS]:
+                    ids |= dict.fromkeys(store.ids(info.id, Query(label=(layer, label), split=split)).tolist())
+                fix = "They cannot be learned; divide the data anew."
+                found.append(Finding("labels", "warning", what, tuple(sorted(ids))[:MAX_RECORDS], fix=fix))
     return found
+
+
+_OWN: dict[str, Callable[[DatasetStore, DatasetInfo], list[Finding]]] = {
+    "broken labels": _problems,
+    "duplicates": _duplicates,
+    "splits": _splits,
+    "lengths": _lengths,
+    "labels by split": _unseen_labels,
+}
+"""Our own checks, by what the progress says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """One undoable edit that answers a finding; ``title`` is what its button says."""
+
+    title: str
+    edit: Edit
+
+
+def remedy(store: DatasetStore, dataset_id: int, finding: Finding) -> Remedy | None:
+    """What one step can do about ``finding``, or None where only a person can tell.
+
+    It reaches every record concerned, also beyond those that the finding names.
+    """
+    if finding.check == PROBLEM_SCHEME:
+        return Remedy("Mend the labels", RepairScheme(""))
+    if finding.check == PROBLEM_EMPTY:
+        ids = store.ids(dataset_id, Query(problem=PROBLEM_EMPTY)).tolist()
+        return Remedy("Delete them", DeleteRecords(tuple(ids)))
+    if finding.check == "leak":
+        with store.connections.reading() as connection:
+            rows = connection.execute(
+                "SELECT id FROM records WHERE dataset_id = ? AND split = 'train' AND size > 3 AND search IN"
+                " (SELECT search FROM records WHERE dataset_id = ? AND split IN ('validation', 'test'))",
+                (dataset_id, dataset_id),
+            ).fetchall()
+        return Remedy("Take the copies out of training", MoveToSplit(tuple(row[0] for row in rows), ""))
+    return None
 
 
 def _many(count: int) -> str:
     return "1 record" if count == 1 else f"{count:,} records"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"

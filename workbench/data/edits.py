@@ -224,18 +224,25 @@ class RenameLabel:
 
 @dataclass(frozen=True, slots=True)
 class RepairScheme:
-    """Mend broken tags of a span layer to legal ones with the same spans; None mends every record that is broken."""
+    """Mend broken tags to legal ones with the same spans.
+
+    ``layer`` "" means every span layer, ``record_ids`` None every record that is broken.
+    """
 
     layer: str
     record_ids: tuple[int, ...] | None = None
     name: str = field(default="Mend labels", kw_only=True)
 
     def changes(self, context: EditContext) -> list[Change]:
+        known = context.layers
+        layers = [self.layer] if self.layer else [name for name in known if is_span_layer(known, name)]
+
         def change(record: Record) -> Record:
             tagged = _tagged(record)
-            if self.layer not in tagged.layers:
-                return record
-            return tagged.with_layer(self.layer, repair(tagged.layers[self.layer]))
+            for layer in layers:
+                if layer in tagged.layers:
+                    tagged = tagged.with_layer(layer, repair(tagged.layers[layer]))
+            return tagged
 
         ids = self.record_ids if self.record_ids is not None else context.select(Query(problem="scheme"))
         return _rewrite(context, ids, change)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLay
 
 from workbench.api import Cancelled, WorkbenchError
 from workbench.shell.stages.base import Stage, StageState
+from workbench.shell.stages.data.check_view import CheckView, choose_records
 from workbench.shell.stages.data.dataset_editor import DatasetEditor
 from workbench.shell.stages.data.export_dialog import ExportDialog
 from workbench.shell.stages.data.findings_card import FindingsCard
@@ -47,6 +48,8 @@ class DataStage(Stage):
             "Statistics", on_click=self._toggle_statistics, tip="Counts, lengths, labels, unknown words"
         )
         self.statistics_button.setCheckable(True)
+        self.check_button = Button("Check", on_click=self._toggle_check, tip="Look for what is wrong or doubtful")
+        self.check_button.setCheckable(True)
         self.divide_button = Button("Divide…", on_click=self.divide, tip="Put every record into a split anew")
         self.import_button = Button("Import…", on_click=self.choose_files, tip="Open files as a new dataset")
         self.export_button = Button("Export…", on_click=self.export, tip="Write the dataset to a file")
@@ -56,13 +59,23 @@ class DataStage(Stage):
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.splits, 1)
-        for button in (self.statistics_button, self.divide_button, self.import_button, self.export_button):
+        for button in (
+            self.statistics_button,
+            self.check_button,
+            self.divide_button,
+            self.import_button,
+            self.export_button,
+        ):
             row.addWidget(button)
         self.head.body.addLayout(row)
 
         self.editor = DatasetEditor(session)
         self.editor.edited.connect(self._note_saved)
         self.statistics = StatisticsView(session.theme)
+        self.check = CheckView(session)
+        self.check.records_chosen.connect(self._show_records)
+        self.check.divide_requested.connect(lambda: self.divide())
+        self.check.edited.connect(self._note_saved)
         self.importing = ImportView(session)
         self.importing.imported.connect(self._imported)
         self.importing.closed.connect(self.refresh)
@@ -74,7 +87,7 @@ class DataStage(Stage):
             self.choose_files,
         )
         self.pages = QStackedWidget()
-        for page in (self.empty, self.importing, self.editor, self.statistics):
+        for page in (self.empty, self.importing, self.editor, self.statistics, self.check):
             self.pages.addWidget(page)
         self._notice = QVBoxLayout()
         layout = QVBoxLayout(self)
@@ -144,6 +157,7 @@ class DataStage(Stage):
 
     def _show_editor(self) -> None:
         self.statistics_button.setChecked(False)
+        self.check_button.setChecked(False)
         self.pages.setCurrentWidget(self.editor)
 
     def _refresh_head(self) -> None:
@@ -171,6 +185,8 @@ class DataStage(Stage):
                 button.setToolTip("This project is open for reading only.")
         if self.pages.currentWidget() is self.statistics:
             self._read_statistics()
+        elif self.pages.currentWidget() is self.check:
+            self.check.examine()
 
     def _note_saved(self) -> None:
         self.saved.setText(f"saved {QTime.currentTime().toString('HH:mm:ss')}")
@@ -179,10 +195,23 @@ class DataStage(Stage):
 
     def _toggle_statistics(self) -> None:
         if self.statistics_button.isChecked():
+            self.check_button.setChecked(False)
             self.pages.setCurrentWidget(self.statistics)
             self._read_statistics()
         else:
             self._show_editor()
+
+    def _toggle_check(self) -> None:
+        if self.check_button.isChecked():
+            self.statistics_button.setChecked(False)
+            self.pages.setCurrentWidget(self.check)
+            self.check.examine()
+        else:
+            self._show_editor()
+
+    def _show_records(self, ids: list[int]) -> None:
+        self._show_editor()
+        choose_records(self.editor, ids)
 
     def _read_statistics(self) -> None:
         dataset, project = self.session.dataset, self.session.project
@@ -228,6 +257,7 @@ class DataStage(Stage):
             return
         self._show_problem(None)
         self.statistics_button.setChecked(False)
+        self.check_button.setChecked(False)
         self.pages.setCurrentWidget(self.importing)
         self.importing.look_at(paths)
 
