@@ -166,6 +166,8 @@ class Trainer:
             self.step(plan)
             self.between_steps(plan)
             over_time = 0 < self.options.time_limit <= self.seconds
+        if self.telemetry.pending:
+            self._tell(plan)
         last = over_time or state.epoch >= self.options.max_epochs
         if state.step and state.validated_step != state.step and (not every or last):
             self._validate()

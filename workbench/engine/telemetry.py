@@ -60,6 +60,11 @@ class Telemetry:
         """Whether it is time to read: at once after the very first step, then at most so often."""
         return self._count > 0 and (not self._told or self._clock() - self._started >= self._interval)
 
+    @property
+    def pending(self) -> bool:
+        """Whether steps were taken since the last reading: the end of an epoch tells them, due or not."""
+        return self._count > 0
+
     def read(self) -> Reading:
         """The window's means (this waits for the device), and a new window."""
         elapsed = max(1e-9, self._clock() - self._started)
