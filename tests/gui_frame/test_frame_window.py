@@ -157,8 +157,10 @@ def test_problems_of_plugins_are_named_once(window: MainWindow, qtbot: Any) -> N
     assert "bad-plugin" in card.error.what
 
 
-def test_narrow_windows_hide_the_side_panels_and_give_them_back(window: MainWindow) -> None:
+def test_narrow_windows_hide_the_side_panels_and_give_them_back(window: MainWindow, project: Path) -> None:
     dock = window.docks["dock.inspector"]
+    assert not dock.isVisible()  # nothing is open: it would be empty
+    window.open_project(project)
     assert dock.isVisible()
     window.resize(1000, 700)
     assert not dock.isVisible()
@@ -167,7 +169,23 @@ def test_narrow_windows_hide_the_side_panels_and_give_them_back(window: MainWind
     assert dock.isVisible()
 
 
-def test_layouts_are_kept_and_can_be_reset(window: MainWindow, session: Session, qtbot: Any) -> None:
+def test_side_panels_are_there_while_a_project_is(window: MainWindow, project: Path) -> None:
+    docks = [window.docks["dock.project"], window.docks["dock.inspector"]]
+    assert not any(dock.isVisible() for dock in docks)
+    window.resize(1000, 700)
+    window.open_project(project)
+    assert not any(dock.isVisible() for dock in docks)
+    window.resize(1280, 800)
+    assert all(dock.isVisible() for dock in docks)
+    window.close_project()
+    assert window.pages.current == "welcome"
+    assert not any(dock.isVisible() for dock in docks)
+
+
+def test_layouts_are_kept_and_can_be_reset(
+    window: MainWindow, session: Session, project: Path, qtbot: Any
+) -> None:
+    window.open_project(project)
     window.use_layout("learn")
     assert not window.docks["dock.project"].isVisible()
     window.save_layout()

@@ -9,7 +9,9 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from workbench.api import WorkbenchError
 
 if TYPE_CHECKING:
+    from workbench.api.events import RunStarted
     from workbench.shell.jobs import JobHandle
+    from workbench.shell.run_view import RunView
     from workbench.shell.session import Session
 
 QUIET_MILLISECONDS = 250
@@ -31,13 +33,56 @@ class ModelSize(QObject):
         self._timer.setInterval(QUIET_MILLISECONDS)
         self._timer.timeout.connect(self._ask)
         session.draft_changed.connect(self._draft_changed)
+        self._told: RunStarted | None = None
+        self._looked_at = False
 
     def text(self) -> str:
         if self.error is not None:
             return self.error.what
         if self.value is None:
+            counted = self.parameters
+            if counted is not None:
+                return f"{counted:,} parameters"
             return "counting parameters" if self._session.config is not None else ""
         return f"{int(self.value['parameters']):,} parameters · {megabytes(int(self.value['bytes']))}"
+
+    @property
+    def parameters(self) -> int | None:
+        """How many weights the model of the draft has, from ``describe`` or from the run that trains it."""
+        if self.value is not None:
+            return int(self.value["parameters"])
+        started = self._session.run_view.started
+        return started.parameters if started is not None and self._is_selected_run() else None
+
+    def follow(self, view: RunView) -> None:
+        """Hear of runs that begin and end."""
+        self._session.run_changed.connect(self._run_moved)
+        view.changed.connect(self._run_moved)
+
+    def ask_now(self) -> None:
+        """Somebody looks at the layers: ask even while a run of this very model keeps its worker busy."""
+        if self.value is None and self._session.config is not None:
+            self._looked_at = True
+            self._timer.start()
+
+    def _is_selected_run(self) -> bool:
+        """Whether the selected run is of the model that the draft describes."""
+        run, config = self._session.run, self._session.config
+        if run is None or config is None:
+            return False
+        try:
+            theirs = run.config
+        except WorkbenchError:
+            return False
+        return (theirs.task, theirs.architecture, theirs.data) == (config.task, config.architecture, config.data)
+
+    def _run_moved(self) -> None:
+        started = self._session.run_view.started
+        if self.value is None and (started is not self._told or not self._session.training):
+            self._told = started
+            self.changed.emit()
+            if not self._session.training and self._session.config is not None:
+                self._timer.start()
 
     def _draft_changed(self) -> None:
         if self._handle is not None:
@@ -54,6 +99,9 @@ class ModelSize(QObject):
         session = self._session
         if session.config is None or session.project is None or not session.device:
             return  # asked again once the worker is warm
+        if session.training and self._is_selected_run() and not self._looked_at:
+            return  # that run says it soon; a second worker now would only slow it down
+        self._looked_at = False
         job = {
             "job": "describe",
             "config": session.config.model_dump(mode="json"),

@@ -80,6 +80,7 @@ class Session(Draft, QObject):
         self.workers.failed.connect(self.notice)
         self.size = ModelSize(self)
         self.run_view = RunView(self)
+        self.size.follow(self.run_view)
         self._live: LiveRun | None = None
         self._training: LiveRun | None = None
 

@@ -43,11 +43,11 @@ def facts_text(session: Session, saved_at: str) -> str:
             parts.append("read only")
         else:
             parts.append(f"autosaved {saved_at}" if saved_at else "autosaved")
-    config, value = session.config, session.size.value
+    config, parameters = session.config, session.size.parameters
     if config is not None:
         architecture = session.architecture
-        if value is not None:
+        if parameters is not None:
             title = architecture.title if architecture is not None else config.architecture.id
-            parts.append(f"{title} {int(value['parameters']):,} parameters")
+            parts.append(f"{title} {parameters:,} parameters")
         parts.append(f"seed {config.training.seed}")
     return " · ".join(parts)

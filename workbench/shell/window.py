@@ -52,6 +52,7 @@ class MainWindow(WindowCommands, QMainWindow):
         self.setAcceptDrops(True)  # files may be dropped on any stage
         self._painted = False
         self._collapsed: list[Dock] | None = None
+        self._put_away: list[Dock] | None = None
         self.dialogs: dict[str, QWidget] = {}
         self._build_centre()
         self._build_docks()
@@ -62,6 +63,7 @@ class MainWindow(WindowCommands, QMainWindow):
         self._default_sizes()
         self.default_layout = self.saveState(LAYOUT_VERSION)
         self._restore()
+        self._show_side_docks(session.project is not None)
         self._refresh_all()
         self.pages.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.pages.setFocus()  # no ring on the first button before anyone has pressed Tab
@@ -207,13 +209,38 @@ class MainWindow(WindowCommands, QMainWindow):
     # --- showing what is -----------------------------------------------------------------------------------------
 
     def show_stage(self, name: str) -> None:
+        focus = QApplication.focusWidget()
+        if focus is not None and self.pages.isAncestorOf(focus):
+            self.pages.setFocus()  # else Qt hands it to the first control of the next page, say a slider
         self.pages.show_stage(name)
         self.top_bar.set_current(name)
         if name == "welcome":
             self.welcome.refresh()
-        elif name == "model" and self.inspector.section == "architecture":
+        elif name == "model":
+            self.session.size.ask_now()
+        if name == "model" and self.inspector.section == "architecture":
             self.inspector.show_section("task")  # the stage itself shows the network's options
         self._refresh_states()
+
+    def _show_side_docks(self, show: bool) -> None:
+        """The side panels are about the project: while none is open they would be empty."""
+        sides = [self.docks["dock.project"], self.docks["dock.inspector"]]
+        if not show and self._put_away is None:
+            self._put_away = [dock for dock in sides if not dock.isHidden()]
+            for dock in self._put_away:
+                dock.hide()
+        elif show and self._put_away is not None:
+            back, self._put_away = self._put_away, None
+            if self._collapsed is not None:  # the window is narrow now: they come back when it has room
+                self._collapsed = [*self._collapsed, *(dock for dock in back if dock not in self._collapsed)]
+                return
+            for dock in back:
+                dock.show()
+            self._fit_docks()
+
+    def use_layout(self, name: str) -> None:
+        self._put_away = None  # chosen by hand: it holds with or without a project
+        super().use_layout(name)
 
     def _refresh_all(self) -> None:
         self._refresh_states()
@@ -305,6 +332,7 @@ class MainWindow(WindowCommands, QMainWindow):
         project = self.session.project
         self.top_bar.project_name.setText(project.name if project is not None else "")
         self.setWindowTitle(f"{project.name} · Recurra" if project is not None else "Recurra")
+        self._show_side_docks(project is not None)
         if project is None:
             self.show_stage("welcome")
         self._refresh_all()
@@ -385,7 +413,7 @@ class MainWindow(WindowCommands, QMainWindow):
         settings = self.session.settings
         if settings is not None:
             settings.set_layout("window.geometry", bytes(self.saveGeometry().data()))
-            if self._collapsed is None:
+            if self._collapsed is None and self._put_away is None:
                 settings.set_layout("window.state", bytes(self.saveState(LAYOUT_VERSION).data()))
 
     def closeEvent(self, event: QCloseEvent) -> None:

@@ -40,6 +40,13 @@ def _fits(low: float, high: float, seen_low: float, seen_high: float) -> bool:
     return seen_low <= low and high <= seen_high and high - low >= 0.8 * (seen_high - seen_low)
 
 
+class WholeAxis(pg.AxisItem):
+    """Ticks at whole numbers only: steps and epochs."""
+
+    def tickSpacing(self, minimum: float, maximum: float, size: float) -> list[tuple[float, float]]:
+        return [(max(1.0, round(spacing)), 0.0) for spacing, _ in super().tickSpacing(minimum, maximum, size)]
+
+
 class Canvas(QWidget):
     """``set_line`` adds or updates a named line. Its accessible name is a summary in words."""
 
@@ -51,11 +58,14 @@ class Canvas(QWidget):
         self.ignore_outliers = False
         self.live = False
         """While points keep coming the ranges leave them some room, so that the axes need not be drawn each time."""
+        self.lowest: float | None = None
+        self.highest: float | None = None
+        """Bounds of the quantity itself: no range goes beyond them (a share is never below 0)."""
         self._lines: dict[str, _Line] = {}
         self._by_hand = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        self.plot = pg.PlotWidget(self)
+        self.plot = pg.PlotWidget(self, axisItems={"bottom": WholeAxis("bottom")})
         self.plot.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self.plot.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.item = self.plot.getPlotItem()
@@ -63,6 +73,7 @@ class Canvas(QWidget):
         self.item.setMenuEnabled(False)
         self.item.getViewBox().setDefaultPadding(0.0)
         self.item.getViewBox().sigRangeChangedManually.connect(self._on_manual_range)
+        self.item.getViewBox().sigResized.connect(lambda *_: self.fit())  # only now is its height known
         self.item.showGrid(y=True, alpha=1.0)
         for side in ("left", "bottom"):
             self.item.getAxis(side).enableAutoSIPrefix(False)
@@ -147,13 +158,14 @@ class Canvas(QWidget):
             room = max(right - left, 1e-9) * self._label_share(lines)
             low, high = self._y_range(lines)
             pad = 0.06 * max(high - low, 1e-9)
+            bottom, top = self._within(low - pad, high + pad)
             left -= 0.015 * (right - left)
             (now_left, now_right), (now_low, now_high) = self.item.getViewBox().viewRange()
             if not (self.live and _fits(left, right + room, now_left, now_right)):
                 right += _AHEAD * (right - left) if self.live else 0.0
                 self.item.setXRange(left, max(right + room, left + 1), padding=0)
-            if not (self.live and _fits(low - pad / 2, high + pad / 2, now_low, now_high)):
-                self.item.setYRange(low - pad, high + pad, padding=0)
+            if not (self.live and _fits(*self._within(low - pad / 2, high + pad / 2), now_low, now_high)):
+                self.item.setYRange(bottom, top, padding=0)
         self._part_labels()
         self._summarise()
 
@@ -275,6 +287,12 @@ class Canvas(QWidget):
         if high - low < 1e-12:
             return low - 0.5, high + 0.5
         return low, high
+
+    def _within(self, low: float, high: float) -> tuple[float, float]:
+        if self.log_y:
+            return low, high
+        low = low if self.lowest is None else max(low, self.lowest)
+        return low, high if self.highest is None else max(min(high, self.highest), low + 1e-9)
 
     def _label_share(self, lines: list[_Line]) -> float:
         """Room to the right of the last point for the widest label, as a share of the x range."""

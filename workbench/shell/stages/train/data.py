@@ -22,15 +22,21 @@ class Curves:
     def __init__(self) -> None:
         self.steps: dict[str, Series] = {name: Series() for name in STEP_COLUMNS}
         self.validation = Series()
+        self.epochs = Series()
+        """The epoch (y) that ended at a step (x)."""
         self.metrics: dict[str, Series] = {}
         self.best: tuple[float, float] | None = None
         """Step and validation loss of the best epoch."""
 
     def clear(self) -> None:
-        for series in (*self.steps.values(), self.validation):
+        for series in (*self.steps.values(), self.validation, self.epochs):
             series.clear()
         self.metrics.clear()
         self.best = None
+
+    def by_epoch(self, series: Series) -> Floats:
+        """The x of ``series`` (steps at which epochs ended) as epochs."""
+        return np.interp(series.x, self.epochs.x, self.epochs.y) if series.size else series.x
 
     def add(self, events: Sequence[Event]) -> None:
         run: list[StepMetrics] = []
@@ -54,13 +60,14 @@ class Curves:
     def _add_epoch(self, event: EpochMetrics) -> None:
         x = np.array([float(event.step)])
         self.validation.extend(x, np.array([event.validation_loss]))
+        self.epochs.extend(x, np.array([float(event.epoch)]))
         for name, value in event.metrics.items():
             self.metrics.setdefault(name, Series()).extend(x, np.array([float(value)]))
         if event.best:
             self.best = (float(event.step), float(event.validation_loss))
 
     def _rewind(self, step: int) -> None:
-        for series in (*self.steps.values(), self.validation, *self.metrics.values()):
+        for series in (*self.steps.values(), self.validation, self.epochs, *self.metrics.values()):
             series.truncate(int(np.searchsorted(series.x, step, side="right")))
         if self.best is not None and self.best[0] > step:
             self.best = None

@@ -30,6 +30,7 @@ class LossCard(Card):
         super().__init__("Loss", parent, subtitle="per token, by optimiser step")
         self.session, self.curves = session, curves
         self.canvas = Canvas("Loss", theme=session.theme, x_label="step", y_label="loss")
+        self.canvas.lowest = 0.0
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setRange(0, 100)
         self.smoothing.setValue(35)
@@ -106,12 +107,15 @@ class SmallCard(Card):
     """One of the task's metric, gradient norm, learning rate, throughput."""
 
     def __init__(self, session: Session, curves: Curves, parent: QWidget | None = None) -> None:
-        super().__init__("Metric", parent)
+        super().__init__("", parent)  # its tabs name it
         self.session, self.curves = session, curves
-        self.canvas = Canvas("Metric", theme=session.theme, x_label="step")
+        self.canvas = Canvas("Metric", theme=session.theme, x_label="epoch")
+        self.canvas.lowest = 0.0
         self.chosen = "metric"
         self._drawn: tuple[object, ...] = ()
         self.metric_title = "Metric"
+        self.header.setSpacing(2)
+        self.tabs: dict[str, Button] = {}
         group = QButtonGroup(self)
         for name, title, note in SMALL_PLOTS:
             button = Button(title, kind="quiet", tip=note or "The task's metric after each epoch")
@@ -120,6 +124,8 @@ class SmallCard(Card):
             button.clicked.connect(lambda _on=False, name=name: self.choose(name))
             group.addButton(button)
             self.header.addWidget(button)
+            self.tabs[name] = button
+        self.header.addStretch(1)
         self.body.addWidget(self.canvas, 1)
 
     def _state(self) -> tuple[object, ...]:
@@ -145,17 +151,23 @@ class SmallCard(Card):
         note = next(note for name, _, note in SMALL_PLOTS if name == self.chosen)
         title = self.metric_title if self.chosen == "metric" else note[:1].upper() + note[1:]
         self.canvas.title = title
-        if self.title.text() != title:
-            self.set_title(title)
+        self.canvas.x_label = "epoch" if self.chosen == "metric" else "step"
+        self.setAccessibleName(title)
+        if self.tabs["metric"].text() != self.metric_title:
+            self.tabs["metric"].setText(self.metric_title)
         self.canvas.clear_others(self.chosen)
         if self.chosen == "metric":
+            shares = all(series.size == 0 or series.y.max() <= 1.0 for series in self.curves.metrics.values())
+            self.canvas.highest = 1.0 if shares else None
             for i, (name, series) in enumerate(self.curves.metrics.items()):
                 if i >= 3:
                     break
                 key = f"metric {name}"
                 label = f"{name.replace('_', ' ')} {score(float(series.y[-1]))}" if series.size else name
-                self.canvas.set_line(key, series.x, series.y, series=i, label=label, points=True)
+                x = self.curves.by_epoch(series)
+                self.canvas.set_line(key, x, series.y, series=i, label=label, points=True)
         else:
+            self.canvas.highest = None
             series = self.curves.steps[self.chosen]
             x, y = decimate(series.x, series.y, self.canvas.width_points())
             self.canvas.set_line(self.chosen, x, y, series=2 if self.chosen == "gradient_norm" else 0)
