@@ -26,9 +26,9 @@ HELP_PAGES = {
     "data": "data",
     "model": "architectures",
     "train": "training",
-    "evaluate": "results",
-    "use": "results",
-    "explain": "recurrence",
+    "evaluate": "tagging",
+    "use": "tagging",
+    "explain": "explain",
 }
 """The help page of each view (F1)."""
 
