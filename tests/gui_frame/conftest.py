@@ -22,7 +22,7 @@ class Worker:
         self.jobs: list[dict[str, Any]] = []
         self.callbacks: list[Callable[[dict[str, Any]], None]] = []
         self.cancelled: list[int] = []
-        self.closed = False
+        self.closed = self.detached = False
 
     def submit(self, job: dict[str, Any], on_message: Callable[[dict[str, Any]], None]) -> Job:
         self.jobs.append(dict(job))
@@ -36,7 +36,7 @@ class Worker:
         self.closed = True
 
     def detach(self) -> None:
-        self.closed = True
+        self.closed = self.detached = True
 
 
 class Job:

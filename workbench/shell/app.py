@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 
 from workbench.api import WorkbenchError
 from workbench.shell.session import Session
+from workbench.shell.signals import QuitSignals
 from workbench.shell.theme import Theme
 from workbench.shell.window import MainWindow
 from workbench.shell.worker_start import worker_starter
@@ -70,9 +71,11 @@ def run(
 
     window.first_painted.connect(after_first_paint)
     window.show()
+    signals = QuitSignals(window.leave)
     try:
         return int(application.exec())
     finally:
+        signals.restore()
         faulthandler.disable()
         crash_file.close()
 

@@ -16,7 +16,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QMessageBox, QStatusBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QMenu, QMessageBox, QStatusBar, QVBoxLayout, QWidget
 
 from workbench.api import WorkbenchError
 from workbench.shell.actions import ACTIONS, STAGES, conflicts, shortcuts
@@ -51,6 +51,7 @@ class MainWindow(WindowCommands, QMainWindow):
         self.setDockNestingEnabled(False)
         self.setAcceptDrops(True)  # files may be dropped on any stage
         self._painted = False
+        self._leaving = False
         self._collapsed: list[Dock] | None = None
         self._put_away: list[Dock] | None = None
         self.dialogs: dict[str, QWidget] = {}
@@ -417,7 +418,7 @@ class MainWindow(WindowCommands, QMainWindow):
                 settings.set_layout("window.state", bytes(self.saveState(LAYOUT_VERSION).data()))
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self.session.training and not self.confirm_close():
+        if self.session.training and not self._leaving and not self.confirm_close():
             event.ignore()
             return
         self.save_layout()
@@ -426,6 +427,14 @@ class MainWindow(WindowCommands, QMainWindow):
             application.focusChanged.disconnect(self._on_focus_changed)
         self.session.close()
         super().closeEvent(event)
+
+    def leave(self) -> None:
+        """Close without asking, as when the system or a terminal ends the program; a run in training goes on."""
+        self._leaving = True
+        for dialog in QApplication.topLevelWidgets():
+            if isinstance(dialog, QDialog) and dialog.isVisible():
+                dialog.reject()
+        self.close()
 
     def confirm_close(self) -> bool:
         """Say that the run goes on without the window; offer to stop it first."""
