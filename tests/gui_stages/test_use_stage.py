@@ -179,3 +179,19 @@ def test_another_run_drops_the_old_answers(
     choose_run(session, None)
     assert stage.results.results == []
     assert stage.state() == "empty"
+
+
+def test_an_interrupted_run_answers_from_its_best_checkpoint_and_says_so(
+    stage: UseStage, session: Session, fake_run: SimpleNamespace
+) -> None:
+    (fake_run.path / "model").rmdir()
+    session.run = fake_run
+    session.run_changed.emit()
+    assert stage.state() == "empty"
+    best = fake_run.path / "checkpoints" / "best"
+    best.mkdir(parents=True)
+    (best / "state.json").write_text("{}", encoding="utf-8")
+    (best.parent / "start.json").write_text("{}", encoding="utf-8")
+    session.run_changed.emit()
+    assert stage.state() != "empty"
+    assert "interrupted: its best checkpoint answers" in stage.input_card.subtitle.text()

@@ -49,6 +49,7 @@ def predict(
     from workbench.nn.contract import DecodeOptions
 
     predictor = load_bundle(_model(run), context.plugins().catalogue)
+    _tell(context, predictor)
     options = DecodeOptions(n_best=n_best)
     if file is not None:
         _predict_file(context, predictor, file, output, as_format, options)
@@ -86,6 +87,7 @@ def evaluate(
         if not split:
             split = "test" if source.count(data.test) else "validation"
         predictor = load_bundle(folder.path, context.plugins().catalogue)
+        _tell(context, predictor)
         with progress_bar(context, "evaluating") as progress:
             report = predictor.evaluate(
                 source, names.get(split, split), progress=lambda done, total: progress(done, total, done)
@@ -102,6 +104,12 @@ def evaluate(
     except (OSError, WorkbenchError) as error:  # a run that may only be read can still be measured
         why = error.why if isinstance(error, WorkbenchError) else str(error.strerror)
         context.console(stderr=True).print(f"The report was not kept in the run's folder: {why}", markup=False)
+
+
+def _tell(context: CliContext, predictor: Predictor) -> None:
+    """What the reader of the answers should know, beside them and not among them."""
+    if predictor.notice:
+        context.console(stderr=True).print(f"Note: {predictor.notice}", markup=False)
 
 
 def _model(path: Path) -> Path:

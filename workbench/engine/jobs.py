@@ -87,6 +87,7 @@ class _Jobs:
             "result_kind": predictor.result_kind,
             "results": [result.to_json() for result in results],
             "epoch": predictor.epoch,
+            "notice": predictor.notice,
         }
 
     def predict_file(self, request: Request) -> dict[str, Any]:
@@ -127,7 +128,7 @@ class _Jobs:
         handle, path = tempfile.mkstemp(prefix="recurra-trace-", suffix=".npz")
         with os.fdopen(handle, "wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
-        return {"description": description, "arrays": path, "epoch": predictor.epoch}
+        return {"description": description, "arrays": path, "epoch": predictor.epoch, "notice": predictor.notice}
 
     # -- what the jobs share ---------------------------------------------------------------------------------------
 
@@ -139,9 +140,9 @@ class _Jobs:
         return request.live if request.live is not None else self._load(Path(request.text("run")))
 
     def _load(self, run: Path) -> Predictor:
-        """The finished model of ``run``; the last few stay in memory until their files change."""
-        manifest = run / "model" / "manifest.json"
-        key = (str(run.resolve()), manifest.stat().st_mtime_ns if manifest.is_file() else 0)
+        """The model of ``run``, or its best checkpoint; the last few stay in memory until their files change."""
+        files = (run / "model" / "manifest.json", run / "checkpoints" / "best" / "state.json")
+        key = (str(run.resolve()), next((file.stat().st_mtime_ns for file in files if file.is_file()), 0))
         if key not in self._models:
             self._models[key] = load_bundle(run, self._catalogue)
             while len(self._models) > KEPT_MODELS:

@@ -13,6 +13,7 @@ from workbench.engine.compose import Model
 from workbench.engine.data import ListSource, RecordSource, Split, encode_split
 from workbench.engine.devices import DeviceInfo, choose_device
 from workbench.engine.evaluate import Check, evaluate_split, evaluation_mode, never, predicted_batches
+from workbench.engine.interrupted import answers_from_checkpoint, read_interrupted
 from workbench.engine.tracing import trace_record
 from workbench.nn.contract import DecodeOptions
 from workbench.runs.config import RunConfig
@@ -31,12 +32,15 @@ class Predictor:
         *,
         epoch: int = 0,
         manifest: Mapping[str, Any] | None = None,
+        notice: str = "",
         weights: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self.model = model
         self.config = config
         self.epoch = epoch
         self.manifest = dict(manifest or {})
+        self.notice = notice
+        """What whoever reads the answers should know of the model; "" for a finished one."""
         self.weights = weights
 
     @property
@@ -123,11 +127,15 @@ def parse_input(model: Model, text: str) -> list[Record]:
 def load_bundle(path: Path, catalogue: Catalogue, *, device: str = "auto") -> Predictor:
     """A finished model, from its ``model/`` folder or the run folder around it; no project is needed.
 
+    A run without one answers from its best checkpoint, and the predictor's ``notice`` says so.
     :class:`WorkbenchError` for a missing, damaged or newer bundle, or a plugin that is not there.
     """
-    bundle = read_bundle(Path(path), catalogue)
+    path, notice = Path(path), ""
+    if answers_from_checkpoint(path):
+        bundle, notice = read_interrupted(path, catalogue)
+    else:
+        bundle = read_bundle(path, catalogue)
     chosen: DeviceInfo = choose_device(device)
     bundle.model.to(chosen.device).eval()
-    return Predictor(bundle.model, bundle.config, epoch=int(bundle.manifest.get("epoch", 0)), manifest=bundle.manifest)
-
-
+    epoch = int(bundle.manifest.get("epoch", 0))
+    return Predictor(bundle.model, bundle.config, epoch=epoch, manifest=bundle.manifest, notice=notice)

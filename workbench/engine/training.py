@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
 import platform
 import random
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +28,7 @@ from workbench.engine.data import Prepared, RecordSource, as_source, key_of_code
 from workbench.engine.devices import DeviceInfo, bfloat16_offered, choose_device, cpu_title
 from workbench.engine.errors import explain
 from workbench.engine.evaluate import Metrics
+from workbench.engine.interrupted import START, digest, read_start
 from workbench.engine.loop import Service, Trainer
 from workbench.engine.predict import parse_input
 from workbench.engine.threads import ThreadChoice, calibrate_threads
@@ -316,7 +315,7 @@ class _Session:
 
     @property
     def _start_path(self) -> Path:
-        return self.run.checkpoints / "start.json"
+        return self.run.checkpoints / START
 
     def _write_start(self, start: _Start) -> None:
         self._start_path.parent.mkdir(parents=True, exist_ok=True)
@@ -328,14 +327,11 @@ class _Session:
             "content": start.content,
         }
         text = json.dumps(values, ensure_ascii=False)
-        write_atomic(self._start_path, json.dumps({"sha256": _digest(text), "start": text}))
+        write_atomic(self._start_path, json.dumps({"sha256": digest(text), "start": text}))
 
     def _read_start(self) -> _Start | None:
         try:
-            outer = json.loads(self._start_path.read_bytes())
-            if _digest(outer["start"]) != outer["sha256"]:
-                raise ValueError("its checksum does not match")
-            values: Mapping[str, Any] = json.loads(outer["start"])
+            values = read_start(self._start_path)
             return _Start(values["codec"], int(values["threads"]), str(values["device"]), str(values["content"]))
         except FileNotFoundError:
             return None
@@ -348,10 +344,6 @@ class _Session:
                     file=self._start_path,
                 ) from error
             return None
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _seed(seed: int) -> None:

@@ -19,11 +19,20 @@ def is_live(session: Session) -> bool:
 
 
 def has_model(session: Session) -> bool:
-    """Whether the selected run can answer: it is being trained, or it left a model."""
+    """Whether the selected run can answer: it is being trained, or it left a model or a best checkpoint."""
     run = session.run
     if run is None:
         return False
-    return is_live(session) or (run.path / "model").is_dir()
+    return is_live(session) or (run.path / "model").is_dir() or answers_from_checkpoint(session)
+
+
+def answers_from_checkpoint(session: Session) -> bool:
+    """Whether the selected run left no model (it was interrupted) but a best checkpoint, which then answers."""
+    run = session.run
+    if run is None or is_live(session) or (run.path / "model").is_dir():
+        return False
+    checkpoints = run.path / "checkpoints"
+    return (checkpoints / "start.json").is_file() and (checkpoints / "best" / "state.json").is_file()
 
 
 def model_title(session: Session) -> str:
@@ -32,6 +41,8 @@ def model_title(session: Session) -> str:
     if run is None:
         return "No model"
     name = getattr(run.config, "name", "") or run.id
+    if answers_from_checkpoint(session):
+        return f"{name}, interrupted: its best checkpoint answers"
     return f"{name}, in training" if is_live(session) else name
 
 

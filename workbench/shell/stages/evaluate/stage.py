@@ -33,7 +33,7 @@ from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.evaluate.confusion import ConfusionMatrix
 from workbench.shell.stages.evaluate.error_browser import ErrorBrowser
 from workbench.shell.stages.evaluate.tables import TypeTableModel, figure
-from workbench.shell.stages.model_state import is_live, model_title
+from workbench.shell.stages.model_state import answers_from_checkpoint, is_live, model_title
 from workbench.shell.widgets import Button, Card, EmptyState, ErrorCard, Figure, FlowLayout, Muted, ScrollColumn, Text
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class EvaluateStage(Stage):
 
     def _can_evaluate(self) -> bool:
         run = self.session.run
-        return run is not None and (run.path / "model").is_dir()
+        return run is not None and ((run.path / "model").is_dir() or answers_from_checkpoint(self.session))
 
     def activated(self) -> None:
         self.refresh()
