@@ -116,9 +116,12 @@ class Session(Draft, QObject):
         runs = self.runs()
         self.runs_changed.emit()
         if runs:
-            self.set_run(runs[-1])
+            from workbench.shell.live_run import is_alive
+
+            chosen = next((run for run in reversed(runs) if is_alive(run)), runs[-1])  # one in training goes first
+            self.set_run(chosen)
             if self.config is not None or self.dataset is not None:
-                self.adopt_config(runs[-1])
+                self.adopt_config(chosen)
 
     def close_project(self) -> None:
         """Let go of the project. A run in training goes on in its worker."""

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
+    QHideEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
+    QShowEvent,
 )
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from workbench.api import Sample
 from workbench.shell.session import Session
 from workbench.shell.theme import current_theme
+from workbench.shell.unfinished import Unfinished, find_unfinished
 from workbench.shell.widgets import Button, Card, FlowLayout, Muted, ScrollColumn, SectionTitle, Text
 from workbench.shell.widgets.buttons import draw_focus_ring
 from workbench.shell.widgets.card import CARD_RADIUS
@@ -129,6 +134,26 @@ class DropZone(QFrame):
             draw_focus_ring(painter, rect, theme, CARD_RADIUS)
 
 
+class UnfinishedCard(Card):
+    """A run that goes on without a window, or was interrupted, and the button that takes one there."""
+
+    edge_role = "accent"
+    chosen = Signal(object)
+
+    def __init__(self, found: Unfinished, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        self.found = found
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        row.addWidget(Text(found.text(), semibold=True), 1)
+        words = "Open" if found.live else "Open and resume"
+        self.button = Button(words, kind="primary", on_click=lambda: self.chosen.emit(self.found))
+        self.button.setAccessibleName(f"{found.text()}: {words}")
+        row.addWidget(self.button)
+        self.body.addLayout(row)
+        self.setAccessibleName(found.text())
+
+
 class Welcome(ScrollColumn):
     """Everything it offers is a signal; the window decides what happens."""
 
@@ -138,6 +163,8 @@ class Welcome(ScrollColumn):
     project_chosen = Signal(object)
     open_asked = Signal()
     new_asked = Signal()
+    run_chosen = Signal(object)
+    """An :class:`Unfinished` run to open, and to resume if it was interrupted."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(None, parent)
@@ -153,6 +180,9 @@ class Welcome(ScrollColumn):
         layout = QVBoxLayout(column)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(12)
+        self.unfinished = QVBoxLayout()
+        self.unfinished.setSpacing(8)
+        layout.addLayout(self.unfinished)
         layout.addWidget(Text("See a recurrent network learn", factor=1.7, semibold=True))
         layout.addWidget(Muted("Choose one: it starts training at once on a small sample that comes with Recurra."))
         self.cards_holder = QWidget()
@@ -172,21 +202,62 @@ class Welcome(ScrollColumn):
         row = QHBoxLayout()
         row.addWidget(SectionTitle("Recent projects"))
         row.addStretch(1)
-        row.addWidget(Button("New project…", kind="quiet", on_click=self.new_asked.emit))
-        row.addWidget(Button("Open project…", kind="quiet", on_click=self.open_asked.emit))
+        self.new_button = Button("New project…", kind="quiet", on_click=self.new_asked.emit)
+        self.open_button = Button("Open project…", kind="quiet", on_click=self.open_asked.emit)
+        row.addWidget(self.new_button)
+        row.addWidget(self.open_button)
         layout.addLayout(row)
         self.recent = QVBoxLayout()
         self.recent.setSpacing(2)
         layout.addLayout(self.recent)
         layout.addStretch(1)
         self.setWidget(page)
+        self._after_paint = QTimer(self)
+        self._after_paint.setSingleShot(True)
+        self._after_paint.timeout.connect(self.look_for_unfinished)
         self.refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._after_paint.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._after_paint.stop()
+
+    def look_for_unfinished(self) -> None:
+        """Read in the background which runs of recent projects have not ended, and show them on top."""
+        paths = self.session.recent_projects()[:6]
+        if not paths:
+            self.show_unfinished([])
+            return
+
+        def read(_progress: object, cancelled: Callable[[], bool]) -> list[Unfinished]:
+            return find_unfinished(paths, cancelled)
+
+        self.session.run_in_background(
+            read, self.show_unfinished, lambda _error: None, title="Reading recent runs", quiet=True
+        )
+
+    def show_unfinished(self, found: Sequence[Unfinished]) -> None:
+        while self.unfinished.count():
+            item = self.unfinished.takeAt(0)
+            if item.widget() is not None:
+                item.widget().hide()
+                item.widget().deleteLater()
+        for one in found:
+            card = UnfinishedCard(one)
+            card.chosen.connect(self.run_chosen)
+            self.unfinished.addWidget(card)
 
     def refresh(self) -> None:
         """Show the samples and the recent projects as they are now."""
+        if self.isVisible():
+            self._after_paint.start()
         while self.cards.count():
             item = self.cards.takeAt(0)
             if item is not None and item.widget() is not None:
+                item.widget().hide()
                 item.widget().deleteLater()
         samples = [sample for sample in self.session.catalogue.samples() if sample.task]
         for i, sample in enumerate(samples):
@@ -209,3 +280,14 @@ class Welcome(ScrollColumn):
             self.recent.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
         if not paths:
             self.recent.addWidget(Muted("Projects you open are listed here."))
+        self._order_for_tab()
+
+    def _order_for_tab(self) -> None:
+        """Tab goes as the eye does; what was made anew would come last."""
+        cards = [card.findChild(Button) for card in self.findChildren(SampleCard) if not card.isHidden()]
+        items = [self.recent.itemAt(i).widget() for i in range(self.recent.count())]
+        places: list[QWidget] = [card for card in cards if card is not None]
+        places += [self.drop, self.new_button, self.open_button]
+        places += [item for item in items if isinstance(item, Button)]
+        for first, second in pairwise(places):
+            QWidget.setTabOrder(first, second)

@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
-    QGuiApplication,
     QKeySequence,
     QPaintEvent,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QMenu, QMessageBox, QStatusBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QMenu, QMessageBox, QStatusBar, QVBoxLayout, QWidget
 
 from workbench.api import WorkbenchError
 from workbench.shell.actions import ACTIONS, STAGES, conflicts, shortcuts
@@ -30,14 +29,13 @@ from workbench.shell.session import Session
 from workbench.shell.stage_pages import StagePages
 from workbench.shell.status import device_words, facts_text
 from workbench.shell.top_bar import TopBar
+from workbench.shell.unfinished import Unfinished
 from workbench.shell.welcome import Welcome
 from workbench.shell.window_commands import WindowCommands
-
-NARROW_WIDTH = 1024
-LAYOUT_VERSION = 1
+from workbench.shell.window_layout import LAYOUT_VERSION, WindowLayout
 
 
-class MainWindow(WindowCommands, QMainWindow):
+class MainWindow(WindowCommands, WindowLayout):
     """``first_painted`` fires once, right after the first paint: the moment to start the worker."""
 
     first_painted = Signal()
@@ -52,8 +50,6 @@ class MainWindow(WindowCommands, QMainWindow):
         self.setAcceptDrops(True)  # files may be dropped on any stage
         self._painted = False
         self._leaving = False
-        self._collapsed: list[Dock] | None = None
-        self._put_away: list[Dock] | None = None
         self.dialogs: dict[str, QWidget] = {}
         self._build_centre()
         self._build_docks()
@@ -189,6 +185,7 @@ class MainWindow(WindowCommands, QMainWindow):
         welcome.project_chosen.connect(self.open_project)
         welcome.open_asked.connect(self.ask_open_project)
         welcome.new_asked.connect(self.ask_new_project)
+        welcome.run_chosen.connect(self.open_unfinished)
         self.pages.state_changed.connect(lambda _name: self._refresh_states())
         self.pages.problem.connect(self.bottom_panel.problems.add)
         session.notice.connect(self._on_notice)
@@ -222,22 +219,6 @@ class MainWindow(WindowCommands, QMainWindow):
         if name == "model" and self.inspector.section == "architecture":
             self.inspector.show_section("task")  # the stage itself shows the network's options
         self._refresh_states()
-
-    def _show_side_docks(self, show: bool) -> None:
-        """The side panels are about the project: while none is open they would be empty."""
-        sides = [self.docks["dock.project"], self.docks["dock.inspector"]]
-        if not show and self._put_away is None:
-            self._put_away = [dock for dock in sides if not dock.isHidden()]
-            for dock in self._put_away:
-                dock.hide()
-        elif show and self._put_away is not None:
-            back, self._put_away = self._put_away, None
-            if self._collapsed is not None:  # the window is narrow now: they come back when it has room
-                self._collapsed = [*self._collapsed, *(dock for dock in back if dock not in self._collapsed)]
-                return
-            for dock in back:
-                dock.show()
-            self._fit_docks()
 
     def use_layout(self, name: str) -> None:
         self._put_away = None  # chosen by hand: it holds with or without a project
@@ -369,19 +350,6 @@ class MainWindow(WindowCommands, QMainWindow):
         super().resizeEvent(event)
         self._fit_docks()
 
-    def _fit_docks(self) -> None:
-        """Side panels give way in a window that is narrow for its text size, and come back with room."""
-        narrow = self.width() <= NARROW_WIDTH * self.session.theme.scale
-        sides = [self.docks["dock.project"], self.docks["dock.inspector"]]
-        if narrow and self._collapsed is None:
-            self._collapsed = [dock for dock in sides if not dock.isHidden()]
-            for dock in self._collapsed:
-                dock.hide()
-        elif not narrow and self._collapsed is not None:
-            for dock in self._collapsed:
-                dock.show()
-            self._collapsed = None
-
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if any(url.isLocalFile() for url in event.mimeData().urls()):
             event.acceptProposedAction()
@@ -396,26 +364,6 @@ class MainWindow(WindowCommands, QMainWindow):
         super().changeEvent(event)
         if event.type() == QEvent.Type.ApplicationFontChange and hasattr(self, "top_bar"):
             QTimer.singleShot(0, self.top_bar, self.top_bar.refit)
-
-    def _restore(self) -> None:
-        settings = self.session.settings
-        if settings is None:
-            return
-        geometry, state = settings.layout("window.geometry"), settings.layout("window.state")
-        if geometry:
-            self.restoreGeometry(QByteArray(geometry))
-            screen = QGuiApplication.primaryScreen()
-            if screen is not None and not screen.availableGeometry().intersects(self.geometry()):
-                self.resize(1280, 800)
-        if state:
-            self.restoreState(QByteArray(state), LAYOUT_VERSION)
-
-    def save_layout(self) -> None:
-        settings = self.session.settings
-        if settings is not None:
-            settings.set_layout("window.geometry", bytes(self.saveGeometry().data()))
-            if self._collapsed is None and self._put_away is None:
-                settings.set_layout("window.state", bytes(self.saveState(LAYOUT_VERSION).data()))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self.session.training and not self._leaving and not self.confirm_close():
@@ -451,6 +399,18 @@ class MainWindow(WindowCommands, QMainWindow):
             return
         self.notices.clear()  # they were about what was open before; the Problems tab keeps them
         self.show_stage("train" if self.session.run is not None else "data")
+
+
+    def open_unfinished(self, found: Unfinished) -> None:
+        """Open the project of a run that has not ended: follow it, or go on with it where it was interrupted."""
+        self.open_project(found.project)
+        session = self.session
+        if session.project is None:
+            return
+        session.set_run(found.run_id)
+        self.show_stage("train")
+        if not session.training:
+            session.resume_run()
 
 
 class LeaveDialog:
