@@ -1,4 +1,4 @@
-"""A small curve over the steps of one sequence: a unit's value, or how far the gradient reaches."""
+"""A small curve over the steps of one sequence: the value of a unit."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class StepCurve(QWidget):
-    """One value for each step; the present step is marked. ``from_zero`` keeps 0 in the picture."""
+    """One value for each step; the present step is marked."""
 
-    def __init__(self, theme: Theme, name: str, *, from_zero: bool = False, series: int = 0) -> None:
+    def __init__(self, theme: Theme, name: str, *, series: int = 0) -> None:
         super().__init__()
-        self._theme, self._name, self._from_zero, self._series = theme, name, from_zero, series
+        self._theme, self._name, self._series = theme, name, series
         self._values: NDArray[np.float64] = np.zeros(0)
         self._step = 0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -60,8 +60,6 @@ class StepCurve(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         metrics = QFontMetricsF(self.font())
         low, high = float(np.nanmin(self._values)), float(np.nanmax(self._values))
-        if self._from_zero:
-            low, high = min(0.0, low), max(0.0, high)
         if high - low < 1e-9:
             low, high = low - 0.5, high + 0.5
         labels = [f"{high:.2g}", f"{low:.2g}"]
