@@ -284,10 +284,10 @@ class Welcome(ScrollColumn):
 
     def _order_for_tab(self) -> None:
         """Tab goes as the eye does; what was made anew would come last."""
-        cards = [card.findChild(Button) for card in self.findChildren(SampleCard) if not card.isHidden()]
+        holders = [self.cards.itemAt(i).widget() for i in range(self.cards.count())]
+        cards = [card.button for card in holders if isinstance(card, SampleCard)]
         items = [self.recent.itemAt(i).widget() for i in range(self.recent.count())]
-        places: list[QWidget] = [card for card in cards if card is not None]
-        places += [self.drop, self.new_button, self.open_button]
+        places: list[QWidget] = [*cards, self.drop, self.new_button, self.open_button]
         places += [item for item in items if isinstance(item, Button)]
         for first, second in pairwise(places):
             QWidget.setTabOrder(first, second)
