@@ -153,3 +153,66 @@ def test_export_writes_a_picture_with_facts_and_the_numbers(canvas: Canvas, tmp_
     with (tmp_path / "loss.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
     assert rows == [["series", "step", "loss"], ["train", "1.0", "0.9"], ["train", "2.0", "0.4"]]
+
+
+def test_a_live_canvas_keeps_its_ranges_while_they_fit(qtbot: Any) -> None:
+    canvas = Canvas("Loss", theme=Theme("light"), x_label="step")
+    canvas.lowest = 0.0
+    qtbot.addWidget(canvas)
+    canvas.resize(400, 300)
+    canvas.show()
+    qtbot.waitExposed(canvas)
+    canvas.live = True
+    y = 1.0 / np.arange(1, 201)
+
+    def show(count: int) -> list[list[float]]:
+        canvas.set_line("train", np.arange(count, dtype=float), y[:count], label="train")
+        canvas.fit()
+        return [list(axis) for axis in canvas.item.getViewBox().viewRange()]
+
+    first = show(100)
+    assert first[1][0] == 0.0  # a loss is never negative
+    assert show(103) == first  # the axes need not be drawn again
+    later = show(200)
+    assert later[0][1] > first[0][1]
+    canvas.live = False
+    assert show(200)[0][1] < later[0][1]  # ended: shown to its edges
+
+
+def test_epochs_and_steps_have_whole_ticks(qtbot: Any) -> None:
+    canvas = Canvas("Entity F1", theme=Theme("light"), x_label="epoch")
+    canvas.lowest, canvas.highest = 0.0, 1.0
+    qtbot.addWidget(canvas)
+    canvas.resize(400, 300)
+    canvas.show()
+    qtbot.waitExposed(canvas)
+    canvas.set_line("metric f1", np.array([1.0]), np.array([0.02]), label="f1", points=True)
+    canvas.fit()
+    view = canvas.item.getViewBox().viewRange()
+    assert view[1][0] == 0.0
+    assert 0.02 < view[1][1] <= 1.0
+    axis = canvas.item.getAxis("bottom")
+    for _, ticks in axis.tickValues(*view[0], 300):
+        assert all(float(tick).is_integer() for tick in ticks)
+
+
+def test_metrics_stand_at_their_epochs_even_after_a_resume() -> None:
+    curves = Curves()
+    curves.add([epoch_end(40, 1, 0.1), epoch_end(80, 2, 0.2), epoch_end(120, 3, 0.3)])
+    assert list(curves.by_epoch(curves.metrics["f1"])) == [1.0, 2.0, 3.0]
+    curves.add(
+        [
+            RunStarted(
+                run_id="r", seq=9, step=80, time=0.0, pid=1, device="cpu", device_reason="", threads=1, parameters=1,
+                steps_per_epoch=40, max_epochs=9, resumed_from_step=80,
+            )
+        ]
+    )  # fmt: skip
+    assert list(curves.by_epoch(curves.metrics["f1"])) == [1.0, 2.0]
+
+
+def epoch_end(at: int, epoch: int, f1: float) -> EpochMetrics:
+    return EpochMetrics(
+        run_id="r", seq=at, step=at, time=0.0, epoch=epoch, train_loss=1.0, validation_loss=1.0, metrics={"f1": f1},
+        best=True, epochs_since_best=0, patience=3, seconds=1.0,
+    )  # fmt: skip

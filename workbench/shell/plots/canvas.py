@@ -159,9 +159,9 @@ class Canvas(QWidget):
             low, high = self._y_range(lines)
             pad = 0.06 * max(high - low, 1e-9)
             bottom, top = self._within(low - pad, high + pad)
-            left -= 0.015 * (right - left)
             (now_left, now_right), (now_low, now_high) = self.item.getViewBox().viewRange()
             if not (self.live and _fits(left, right + room, now_left, now_right)):
+                left -= 0.015 * (right - left)
                 right += _AHEAD * (right - left) if self.live else 0.0
                 self.item.setXRange(left, max(right + room, left + 1), padding=0)
             if not (self.live and _fits(*self._within(low - pad / 2, high + pad / 2), now_low, now_high)):

@@ -67,7 +67,8 @@ class LossCard(Card):
             canvas.fit()
             return
         canvas.set_line("raw", *decimate(loss.x, loss.y, width), series=0, faded=True)
-        canvas.set_line("train", *loss.smoothed(self.smoothing_window(), width), series=0, label="train")
+        # a smooth line looks the same with half the points, and wide pens are dear
+        canvas.set_line("train", *loss.smoothed(self.smoothing_window(), width // 2), series=0, label="train")
         validation = curves.validation
         if validation.size:
             canvas.set_line(
