@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from workbench.api import LayerTrace, Report, TaggedTokens, TokenLabels, Trace
 
@@ -94,5 +94,5 @@ def trace() -> Mapping[str, Any]:
     description, arrays = shown.to_arrays()
     handle, path = tempfile.mkstemp(prefix="recurra-trace-", suffix=".npz")
     with os.fdopen(handle, "wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **cast(dict[str, Any], arrays))
     return {"description": description, "arrays": path, "epoch": 7}
