@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import pytest
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
-from workbench.api import Panel, Ref, WorkbenchError
+from workbench.api import Panel, Ref, WorkbenchError, events
 from workbench.runs.exits import describe_exit
+from workbench.runs.journal import JournalWriter
 from workbench.shell.jobs import JobHandle, Workers
 from workbench.shell.plugin_frame import PluginFrame
 from workbench.shell.render import leave_model, write_story
 from workbench.shell.session import Session
+from workbench.shell.stages.train.tiles import Tile
 from workbench.shell.widgets import Button, ErrorCard
 from workbench.shell.window import MainWindow
 
@@ -167,3 +170,34 @@ def test_the_panel_tells_what_became_of_a_run_that_ended_without_a_word(
     write_story(run, "completed", epochs=1, steps=3)
     dock.refresh()
     qtbot.waitUntil(lambda: dock._states[run.id].status == "finished")
+
+
+def test_a_run_without_validation_shows_no_figure_that_is_none(
+    window: MainWindow, session: Session, project: Path, qtbot: Any
+) -> None:
+    assert session.project is not None
+    assert session.config is not None
+    run = session.project.new_run(session.config)
+    with JournalWriter(run.journal_path, run.id) as journal:
+        journal.write(
+            events.EpochMetrics,
+            5,
+            epoch=1,
+            train_loss=0.5,
+            validation_loss=math.nan,
+            metrics={},
+            best=True,
+            epochs_since_best=0,
+            patience=4,
+            seconds=1.0,
+        )
+    window.show_stage("train")
+    session.set_run(run)
+    qtbot.waitUntil(lambda: session.run_view.epoch is not None)
+    stage = window.pages.stage("train")
+    assert stage is not None
+    tile = next(one for one in stage.findChildren(Tile) if "loss" in one.accessibleName())
+    qtbot.waitUntil(lambda: "0.500" in tile.accessibleName())
+    said = [label.text() for label in window.findChildren(QLabel)]
+    assert not [text for text in said if "nan" in text.split()]
+    assert session.run_view.best_text() == "epoch 1"

@@ -149,6 +149,8 @@ class RunView(QObject):
     def best_text(self) -> str:
         if self.best is None:
             return ""
+        if self.best.validation_loss != self.best.validation_loss:  # not a number: there is nothing to validate on
+            return f"epoch {self.best.epoch}"
         return f"loss {self.best.validation_loss:.3f} at epoch {self.best.epoch}"
 
     def device_text(self) -> str:

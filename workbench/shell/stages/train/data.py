@@ -63,7 +63,7 @@ class Curves:
         self.epochs.extend(x, np.array([float(event.epoch)]))
         for name, value in event.metrics.items():
             self.metrics.setdefault(name, Series()).extend(x, np.array([float(value)]))
-        if event.best:
+        if event.best and not np.isnan(event.validation_loss):
             self.best = (float(event.step), float(event.validation_loss))
 
     def _rewind(self, step: int) -> None:

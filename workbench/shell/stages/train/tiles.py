@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtWidgets import QWidget
 
 from workbench.shell.run_view import RunView, duration
@@ -53,7 +55,9 @@ class Tiles(QWidget):
 
     def refresh(self) -> None:
         view = self.view
-        if view.epoch is not None:
+        if view.epoch is not None and math.isnan(view.epoch.validation_loss):
+            self.loss_tile.show_values("Training loss", f"{view.epoch.train_loss:.3f}", "no records for validation")
+        elif view.epoch is not None:
             best = f"{view.best.validation_loss:.3f} at best epoch {view.best.epoch}" if view.best else ""
             self.loss_tile.show_values("Validation loss", f"{view.epoch.validation_loss:.3f}", best)
         elif view.step is not None:
