@@ -201,3 +201,24 @@ def test_a_run_without_validation_shows_no_figure_that_is_none(
     said = [label.text() for label in window.findChildren(QLabel)]
     assert not [text for text in said if "nan" in text.split()]
     assert session.run_view.best_text() == "epoch 1"
+
+
+def test_how_a_run_failed_is_told_in_train_alone_when_it_is_in_view(
+    window: MainWindow, session: Session, project: Path, qtbot: Any
+) -> None:
+    assert session.project is not None
+    assert session.config is not None
+    run = session.project.new_run(session.config)
+    write_story(run, "diverged", epochs=2, steps=5)
+    window.show_stage("train")
+    session.set_run(run)
+    qtbot.waitUntil(lambda: session.run_view.finished is not None)
+    assert session.run_view.finished is not None
+    error = WorkbenchError.from_dict(session.run_view.finished.error or {})
+    stage: Any = window.pages.stage("train")
+    qtbot.waitUntil(lambda: stage.says(error))
+    session.notice.emit(error)
+    assert cards(window) == []
+    window.show_stage("data")
+    session.notice.emit(error)
+    assert [card.error.what for card in cards(window)] == [error.what]

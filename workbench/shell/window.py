@@ -306,9 +306,12 @@ class MainWindow(WindowCommands, WindowLayout):
         self.bottom_bar.mark_tab(self.bottom_panel.current() if visible else None)
 
     def _on_notice(self, notice: WorkbenchError | str) -> None:
-        self.notices.show_notice(notice, *self.remedy(notice))
         if isinstance(notice, WorkbenchError):
             self.bottom_panel.problems.add(notice)
+            stage: Any = self.pages.stage("train") if self.pages.current == "train" else None
+            if stage is not None and stage.says(notice):
+                return  # how a run ended is told there, with what can be done
+        self.notices.show_notice(notice, *self.remedy(notice))
 
     def _on_project_changed(self) -> None:
         project = self.session.project

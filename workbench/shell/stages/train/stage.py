@@ -145,7 +145,7 @@ class TrainStage(Stage):
                     self.pinned.show_sample(event)
                 sample = event
             elif isinstance(event, RunWarning):
-                self._say(WorkbenchError(event.what, fix=event.fix))
+                self._say(WorkbenchError(event.what, fix=event.fix), resume="can be resumed" in event.fix)
             elif isinstance(event, RunFinished) and event.error:
                 self._say(WorkbenchError.from_dict(event.error), resume=True)
         if sample is not None:
@@ -180,6 +180,11 @@ class TrainStage(Stage):
             on_dismiss=lambda: self._dismiss(card),
         )
         self.messages.addWidget(card)
+
+    def says(self, error: WorkbenchError) -> bool:
+        """Whether a card here tells ``error`` already (with its cause, maybe)."""
+        cards = [self.messages.itemAt(i).widget() for i in range(self.messages.count())]
+        return any(isinstance(card, ErrorCard) and card.error.what.startswith(error.what) for card in cards)
 
     def _dismiss(self, card: ErrorCard) -> None:
         self._remove_message(self.messages.indexOf(card))
