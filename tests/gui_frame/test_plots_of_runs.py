@@ -193,6 +193,9 @@ def test_epochs_and_steps_have_whole_ticks(qtbot: Any) -> None:
     canvas.fit()
     view = canvas.item.getViewBox().viewRange()
     assert view[1][0] == 0.0
+    canvas.first = 0.0
+    canvas.fit()
+    assert canvas.item.getViewBox().viewRange()[0][0] <= 0.0
     assert 0.02 < view[1][1] <= 1.0
     axis = canvas.item.getAxis("bottom")
     for _, ticks in axis.tickValues(*view[0], 300):

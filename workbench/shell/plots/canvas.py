@@ -61,6 +61,8 @@ class Canvas(QWidget):
         self.lowest: float | None = None
         self.highest: float | None = None
         """Bounds of the quantity itself: no range goes beyond them (a share is never below 0)."""
+        self.first: float | None = None
+        """Where x begins, whatever the first point is: so that a single epoch stands at its tick."""
         self._lines: dict[str, _Line] = {}
         self._by_hand = False
         layout = QVBoxLayout(self)
@@ -155,6 +157,7 @@ class Canvas(QWidget):
         if lines and not self._by_hand:
             right = max(float(line.x[-1]) for line in lines)
             left = min(float(line.x[0]) for line in lines)
+            left = left if self.first is None else min(left, self.first)
             room = max(right - left, 1e-9) * self._label_share(lines)
             low, high = self._y_range(lines)
             pad = 0.06 * max(high - low, 1e-9)

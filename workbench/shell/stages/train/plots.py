@@ -159,7 +159,7 @@ class SmallCard(Card):
         self.canvas.clear_others(self.chosen)
         if self.chosen == "metric":
             shares = all(series.size == 0 or series.y.max() <= 1.0 for series in self.curves.metrics.values())
-            self.canvas.highest = 1.0 if shares else None
+            self.canvas.highest, self.canvas.first = 1.0 if shares else None, 0.0
             for i, (name, series) in enumerate(self.curves.metrics.items()):
                 if i >= 3:
                     break
@@ -168,7 +168,7 @@ class SmallCard(Card):
                 x = self.curves.by_epoch(series)
                 self.canvas.set_line(key, x, series.y, series=i, label=label, points=True)
         else:
-            self.canvas.highest = None
+            self.canvas.highest = self.canvas.first = None
             series = self.curves.steps[self.chosen]
             x, y = decimate(series.x, series.y, self.canvas.width_points())
             self.canvas.set_line(self.chosen, x, y, series=2 if self.chosen == "gradient_norm" else 0)
