@@ -114,5 +114,7 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
+        if 0 < abs(value) < 0.1:
+            return f"{value:.2g}"
         return f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}"
     return "" if value is None else str(value)
