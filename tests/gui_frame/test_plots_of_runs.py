@@ -222,3 +222,11 @@ def epoch_end(at: int, epoch: int, f1: float) -> EpochMetrics:
         run_id="r", seq=at, step=at, time=0.0, epoch=epoch, train_loss=1.0, validation_loss=1.0, metrics={"f1": f1},
         best=True, epochs_since_best=0, patience=3, seconds=1.0,
     )  # fmt: skip
+
+
+def test_a_curve_of_one_point_is_seen_as_a_point(canvas: Canvas) -> None:
+    canvas.set_line("train", np.array([1.0]), np.array([0.9]), label="train")
+    line = canvas._lines["train"].item
+    assert line.opts["symbol"] == "o"
+    canvas.set_line("train", np.array([1.0, 2.0]), np.array([0.9, 0.8]), label="train")
+    assert line.opts["symbol"] is None

@@ -74,6 +74,8 @@ class TokenLabels:
                 f"{' '.join(self.tokens[span.start : span.end])} → {span.label} {span.probability:.2f}"
                 for span in self.spans
             )
+        if all(label == "O" for label in self.labels):
+            return "nothing found"
         return " ".join(f"{token}/{label}" for token, label in zip(self.tokens, self.labels, strict=True))
 
 

@@ -30,6 +30,7 @@ class _Line:
     y: Floats
     log: bool = False
     mark: Any = None
+    points: bool = False
 
 
 _AHEAD = 0.1
@@ -108,7 +109,7 @@ class Canvas(QWidget):
                 symbol="o" if points else None, symbolSize=5, connect="all", skipFiniteCheck=True, antialias=not faded
             )
             text = pg.TextItem("", anchor=(0, 0.5)) if label else None
-            line = self._lines[name] = _Line(item, text, label, series, dashed, faded, x, y)
+            line = self._lines[name] = _Line(item, text, label, series, dashed, faded, x, y, points=points)
             self.item.addItem(item)
             if text is not None:
                 self.item.addItem(text, ignoreBounds=True)
@@ -120,6 +121,10 @@ class Canvas(QWidget):
             line.label.setText(label, self.theme.series_text(line.series))
         shown = self._shown(y)
         if not same or new:
+            # a line of one point has no length to be seen by
+            symbol = "o" if line.points or len(x) == 1 else None
+            if line.item.opts["symbol"] != symbol:
+                line.item.setSymbol(symbol)
             line.item.setData(x, shown)
         if line.label is not None:
             line.label.setVisible(len(x) > 0)
