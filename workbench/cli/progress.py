@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from workbench.api import Catalogue, Result
+from workbench.api import Catalogue
 from workbench.api.events import (
     EpochMetrics,
     Event,
@@ -182,7 +182,8 @@ def summary(data: Mapping[str, Any]) -> str:
     from workbench.api import TokenLabels
 
     if "tokens" in data and "labels" in data:
-        result: Result = TokenLabels.from_json(data)
-        text = " ".join(TokenLabels.from_json(data).tokens)
-        return f"{text}  ⇒  {result.summary()}" if TokenLabels.from_json(data).spans else result.summary()
+        answer = TokenLabels.from_json(data)
+        # labels of every word (parts of speech) tell the words themselves; spans, or none found, need them before
+        telling = not answer.spans and any(label != "O" for label in answer.labels)
+        return answer.summary() if telling else f"{' '.join(answer.tokens)}  ⇒  {answer.summary()}"
     return ", ".join(f"{key} {value}" for key, value in data.items())
