@@ -27,14 +27,14 @@ class Draft:
 
     @property
     def task(self) -> Task | None:
-        return self._find(self.catalogue.task, self.config.task.id) if self.config else None
+        return self.find(self.catalogue.task, self.config.task.id) if self.config else None
 
     @property
     def architecture(self) -> Architecture | None:
-        return self._find(self.catalogue.architecture, self.config.architecture.id) if self.config else None
+        return self.find(self.catalogue.architecture, self.config.architecture.id) if self.config else None
 
     @staticmethod
-    def _find(look_up: Callable[[str], Any], id: str) -> Any:
+    def find(look_up: Callable[[str], Any], id: str) -> Any:
         try:
             return look_up(id)
         except WorkbenchError:

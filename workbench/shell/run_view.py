@@ -170,17 +170,13 @@ class RunView(QObject):
 
     def main_metric(self) -> tuple[str, str, str]:
         """Title, value, and the rest of the task's metric, for the second tile."""
-        task = None
-        if self.session.run is not None:
-            try:
-                task = self.session._find(self.session.catalogue.task, self.session.run.config.task.id)
-            except Exception:
-                task = None
+        run = self.session.run
+        task = self.session.find(self.session.catalogue.task, run.config.task.id) if run is not None else None
         name = task.metrics[0] if task is not None and task.metrics else ""
         metrics: Mapping[str, float] = self.epoch.metrics if self.epoch is not None else {}
         if name not in metrics and metrics:
             name = next(iter(metrics))
-        metric = self.session._find(self.session.catalogue.metric, name) if name else None
+        metric = self.session.find(self.session.catalogue.metric, name) if name else None
         title = metric.title if metric is not None else (name.replace("_", " ").capitalize() or "Metric")
         if name not in metrics:
             return title, "–", "after the first epoch"

@@ -136,7 +136,7 @@ class ProjectPanel(Card):
             return str(run.id)
         if config.name:
             return str(config.name)
-        architecture = self.session._find(self.session.catalogue.architecture, config.architecture.id)
+        architecture = self.session.find(self.session.catalogue.architecture, config.architecture.id)
         return architecture.title if architecture is not None else str(config.architecture.id)
 
     def _score(self, run: Any) -> str:

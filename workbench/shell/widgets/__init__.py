@@ -6,6 +6,7 @@ from workbench.shell.widgets.flow import FlowLayout
 from workbench.shell.widgets.flow_text import FlowText, Piece
 from workbench.shell.widgets.labels import Figure, Muted, SectionTitle, Text
 from workbench.shell.widgets.params_form import ParamsForm
+from workbench.shell.widgets.problem_slot import ProblemSlot
 from workbench.shell.widgets.scroll import ScrollColumn
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Muted",
     "ParamsForm",
     "Piece",
+    "ProblemSlot",
     "ScrollColumn",
     "SectionTitle",
     "Text",

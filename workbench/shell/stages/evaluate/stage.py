@@ -34,7 +34,7 @@ from workbench.shell.stages.evaluate.confusion import ConfusionMatrix
 from workbench.shell.stages.evaluate.error_browser import ErrorBrowser
 from workbench.shell.stages.evaluate.tables import TypeTableModel, figure
 from workbench.shell.stages.model_state import answers_from_checkpoint, is_live, model_title
-from workbench.shell.widgets import Button, Card, EmptyState, ErrorCard, Figure, FlowLayout, Muted, ScrollColumn, Text
+from workbench.shell.widgets import Button, Card, EmptyState, Figure, FlowLayout, Muted, ProblemSlot, ScrollColumn, Text
 
 if TYPE_CHECKING:
     from workbench.shell.session import Session
@@ -79,7 +79,7 @@ class EvaluateStage(Stage):
         row.addWidget(self.status, 1)
         self.head.body.addLayout(row)
         self.head.body.addWidget(self.bar)
-        self._problem_box = QVBoxLayout()
+        self._problem_box = ProblemSlot()
         self.head.body.addLayout(self._problem_box)
         self.confirm = self._confirm_card()
 
@@ -323,9 +323,7 @@ class EvaluateStage(Stage):
 
     def _show_problem(self, error: WorkbenchError | None) -> None:
         self._problem = error
-        _empty(self._problem_box)
-        if error is not None:
-            self._problem_box.addWidget(ErrorCard(error, on_fix=self.evaluate, fix_text="Try again"))
+        self._problem_box.tell(error, self.evaluate)
         self.state_changed.emit()
 
     # -- the report ---------------------------------------------------------------------------------------------

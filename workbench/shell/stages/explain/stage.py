@@ -16,7 +16,7 @@ from workbench.shell.panels import panel_cards
 from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.explain.trace_view import TraceView
 from workbench.shell.stages.model_state import has_model, is_live, model_title
-from workbench.shell.widgets import Button, Card, EmptyState, ErrorCard, Muted
+from workbench.shell.widgets import Button, Card, EmptyState, Muted, ProblemSlot
 
 if TYPE_CHECKING:
     from workbench.shell.session import Session
@@ -53,7 +53,7 @@ class ExplainStage(Stage):
         row.addWidget(self.text, 1)
         row.addWidget(self.trace_button)
         self.head.body.addLayout(row)
-        self._problem_box = QVBoxLayout()
+        self._problem_box = ProblemSlot()
         self.head.body.addLayout(self._problem_box)
         self.view = TraceView(session.theme)
         self.empty = EmptyState(
@@ -184,13 +184,7 @@ class ExplainStage(Stage):
 
     def _show_problem(self, error: WorkbenchError | None) -> None:
         self._problem = error
-        while (item := self._problem_box.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
-        if error is not None:
-            self._problem_box.addWidget(ErrorCard(error, on_fix=self.ask, fix_text="Try again"))
+        self._problem_box.tell(error, self.ask, "Try again")
         self.state_changed.emit()
 
 

@@ -27,7 +27,7 @@ from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.model_state import has_model, is_live, model_title, summary_of
 from workbench.shell.stages.use.file_card import FileCard
 from workbench.shell.stages.use.result_list import ResultList
-from workbench.shell.widgets import Button, Card, EmptyState, ErrorCard, Muted
+from workbench.shell.widgets import Button, Card, EmptyState, Muted, ProblemSlot
 
 if TYPE_CHECKING:
     from workbench.shell.session import Session
@@ -100,7 +100,7 @@ class UseStage(Stage):
         self.answer_card.header.addWidget(self.status)
         self.answer_card.header.addWidget(self.export_button)
         self.answer_card.body.addWidget(self.results, 1)
-        self._problem_box = QVBoxLayout()
+        self._problem_box = ProblemSlot()
         self.answer_card.body.addLayout(self._problem_box)
         self.file_card = FileCard(session)
         page = QWidget()
@@ -242,13 +242,7 @@ class UseStage(Stage):
 
     def _show_problem(self, error: WorkbenchError | None) -> None:
         self._problem = error
-        while (item := self._problem_box.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
-        if error is not None:
-            self._problem_box.addWidget(ErrorCard(error, on_fix=self.ask, fix_text="Ask again"))
+        self._problem_box.tell(error, self.ask, "Ask again")
         self.state_changed.emit()
 
     # -- export -------------------------------------------------------------------------------------------------
