@@ -16,6 +16,7 @@ from workbench.api.contributions import (
     Sample,
     Task,
 )
+from workbench.api.diagrams import CellDiagram, DiagramEdge, DiagramNode, Symbol
 from workbench.api.errors import Cancelled, WorkbenchError
 from workbench.api.events import Event
 from workbench.api.hooks import API_VERSION, hookimpl
@@ -34,10 +35,13 @@ __all__ = [
     "SPLITS",
     "Architecture",
     "Cancelled",
+    "CellDiagram",
     "Catalogue",
     "Command",
     "Compatibility",
     "Contribution",
+    "DiagramEdge",
+    "DiagramNode",
     "DoctorCheck",
     "Event",
     "Exporter",
@@ -66,6 +70,7 @@ __all__ = [
     "Sample",
     "Sniff",
     "StoredRecord",
+    "Symbol",
     "Task",
     "TaggedTokens",
     "Text",

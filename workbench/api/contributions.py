@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from workbench.api.diagrams import CellDiagram, Symbol
 from workbench.api.params import Params
 from workbench.api.records import RecordType
 from workbench.api.refs import Ref
@@ -25,8 +26,12 @@ class Preset:
 class Architecture:
     """A family of recurrent networks.
 
-    ``factory`` resolves to a callable ``(params, input_size: int) -> workbench.nn.contract.Encoder`` (or TreeEncoder,
-    or a decoder pair). ``equations`` is Markdown shown in the application.
+    ``factory`` resolves to a callable ``(params, input_size: int) -> workbench.nn.contract.Encoder``, or TreeEncoder;
+    one that accepts DECODER is called with ``target_size`` besides and yields an EncoderDecoder. ``equations`` is
+    Markdown shown in the application; ``symbols`` explain what stands in it and ``diagram`` draws the cell.
+    ``comparison`` holds this family's cells of the comparison page: "key feature", "strengths", "weaknesses",
+    "typical use". ``search`` (closed form) resolves to ``(params, tried: Sequence[tuple[params, float]], seed: int)
+    -> params | None``: the options to try next, given those tried with their validation score (more is better).
     """
 
     HOOK: ClassVar[str] = "register_architectures"
@@ -41,6 +46,10 @@ class Architecture:
     equations: str = ""
     summary: str = ""
     presets: tuple[Preset, ...] = ()
+    symbols: tuple[Symbol, ...] = ()
+    diagram: CellDiagram | None = None
+    comparison: Mapping[str, str] = field(default_factory=dict)
+    search: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

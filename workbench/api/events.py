@@ -94,6 +94,19 @@ class EpochMetrics(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GradientFlow(Event):
+    """How the gradient fades with distance: ``norms[k]`` is the mean |∂L_s/∂h_(s-k)| over losses L_s of single steps.
+
+    Measured on a few validation records at each validation, before clipping; ``norms[0]`` is at the step of the loss.
+    """
+
+    TYPE: ClassVar[str] = "gradient_flow"
+
+    epoch: int
+    norms: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SamplePrediction(Event):
     """The model's present answers to the pinned inputs: result JSON objects, of kind ``result_kind``."""
 
@@ -153,6 +166,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         Phase,
         StepMetrics,
         EpochMetrics,
+        GradientFlow,
         SamplePrediction,
         CheckpointSaved,
         Warning,
@@ -169,6 +183,7 @@ def event_from_json(data: Mapping[str, Any]) -> Event | None:
         return None
     known = {f.name for f in fields(cls)}
     values = {key: value for key, value in data.items() if key in known}
-    if "results" in values:
-        values["results"] = tuple(values["results"])
+    for name in ("results", "norms"):
+        if name in values:
+            values[name] = tuple(values[name])
     return cls(**values)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # numpy takes 50 ms to import: too long for a command that on
 else:
     Array = Any
 
-_OPTIONAL = ("outputs", "attention", "gradient", "gradient_steps")
+_OPTIONAL = ("outputs", "attention", "gradient", "gradient_steps", "parents")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class LayerTrace:
 
     ``states`` (T, H) are in the order of the sequence for both directions. ``gates`` maps a gate's name
     ("input", "forget", "output", "candidate", "reset", "update") to (T, H); ``cell`` is (T, H) or None.
+    ``over`` says what T counts: the "steps" of the input (nodes of a tree), or the "outputs" of a decoder.
     """
 
     name: str
@@ -29,14 +30,17 @@ class LayerTrace:
     states: Array
     gates: Mapping[str, Array] = field(default_factory=dict)
     cell: Array | None = None
+    over: str = "steps"
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
     """Everything panels, exporters, the command line and tests show of one record.
 
-    ``steps`` name the T positions (tokens); ``outputs`` (T, K) are probabilities over ``output_labels``;
-    ``attention`` (T_out, T_in).
+    ``steps`` name the T positions (tokens, nodes); ``outputs`` (T, K) are probabilities over ``output_labels``, or
+    plain values where these are empty. A model that writes a sequence names what it wrote in ``output_steps``:
+    ``outputs`` and ``attention`` (T_out, T_in) then have a row for each of these. ``parents`` (T,) int64 makes the
+    steps the nodes of a tree, in post-order; -1 for the root.
 
     ``gradient_through_time``, where it was asked for: for each direction of the last recurrent layer ("forward",
     "backward") the norms |∂L_s/∂h_t| (S, T), L_s being the loss of step s alone, for the steps s that
@@ -55,6 +59,8 @@ class Trace:
     gradient_through_time: Mapping[str, Array] = field(default_factory=dict)
     gradient_steps: Array | None = None
     gradient_note: str = ""
+    output_steps: tuple[str, ...] = ()
+    parents: Array | None = None
 
     def to_arrays(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """JSON-able description and named arrays (for ``numpy.savez``, never pickled)."""
@@ -66,7 +72,9 @@ class Trace:
                 arrays[f"layer{i}.cell"] = layer.cell
             for gate, values in layer.gates.items():
                 arrays[f"layer{i}.gate.{gate}"] = values
-            layers.append({"name": layer.name, "direction": layer.direction, "gates": list(layer.gates)})
+            layers.append(
+                {"name": layer.name, "direction": layer.direction, "gates": list(layer.gates), "over": layer.over}
+            )
         for name in _OPTIONAL:
             value = getattr(self, name)
             if value is not None:
@@ -81,6 +89,7 @@ class Trace:
                 "predicted": list(self.predicted),
                 "gradient_directions": list(self.gradient_through_time),
                 "gradient_note": self.gradient_note,
+                "output_steps": list(self.output_steps),
             },
             arrays,
         )
@@ -97,6 +106,7 @@ class Trace:
                 states=np.asarray(arrays[f"layer{i}.states"]),
                 gates={gate: np.asarray(arrays[f"layer{i}.gate.{gate}"]) for gate in layer["gates"]},
                 cell=np.asarray(arrays[f"layer{i}.cell"]) if f"layer{i}.cell" in arrays else None,
+                over=str(layer.get("over", "steps")),
             )
             for i, layer in enumerate(description["layers"])
         )
@@ -109,5 +119,6 @@ class Trace:
             predicted=tuple(description["predicted"]),
             gradient_through_time={name: np.asarray(arrays[f"gradient.{name}"]) for name in directions},
             gradient_note=str(description.get("gradient_note", "")),
+            output_steps=tuple(description.get("output_steps", ())),
             **optional,
         )

@@ -10,7 +10,22 @@ import torch
 from torch import Tensor, nn
 
 from workbench.api import Architecture, Catalogue, Record, Task, WorkbenchError, compatibility, validate
-from workbench.nn.contract import Batch, Codec, Embedder, Encoded, Encoder, Head, LossSum, TaskModel
+from workbench.nn.contract import (
+    Batch,
+    Codec,
+    Embedder,
+    Encoded,
+    Head,
+    LossSum,
+    Network,
+    PairEmbedder,
+    PairInputs,
+    Parts,
+    State,
+    SymbolHead,
+    TaskModel,
+    TiesWeights,
+)
 from workbench.runs.config import RunConfig, TrainingParams
 
 _OPTIMIZER_COPIES = {"adam": 2, "adamw": 2, "sgd": 1, "rmsprop": 1}
@@ -25,7 +40,7 @@ class Model(nn.Module):
         task: TaskModel,
         codec: Codec,
         embedder: Embedder,
-        encoder: Encoder,
+        encoder: Network,
         head: Head,
         task_spec: Task,
         architecture_spec: Architecture,
@@ -39,11 +54,34 @@ class Model(nn.Module):
         self.task_spec = task_spec
         self.architecture_spec = architecture_spec
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Encoded]:
-        """Outputs of the head and what the encoder yielded, for a batch on the model's device."""
-        encoded: Encoded = self.encoder(self.embedder(batch), batch.lengths)
+    def forward(self, batch: Batch, state: State = None) -> tuple[Tensor, Encoded]:
+        """Outputs of the head and what the network yielded, for a batch on the model's device.
+
+        ``state`` is what the batch before left, of a stream.
+        """
+        encoded = self.encode(batch, state)
         outputs: Tensor = self.head(encoded, batch)
         return outputs, encoded
+
+    def encode(self, batch: Batch, state: State = None) -> Encoded:
+        """What the network yields for ``batch``."""
+        inputs = self.embedder(batch)
+        if isinstance(inputs, PairInputs):
+            inputs.feedback = self._own_symbol
+        encoded: Encoded = self.encoder(inputs, batch.lengths, state)
+        return encoded
+
+    def _own_symbol(self, states: Tensor) -> Tensor:
+        """The embedding (B, E) of the symbol the model itself would write after ``states`` (B, H); no gradient."""
+        assert isinstance(self.head, SymbolHead)
+        assert isinstance(self.embedder, PairEmbedder)
+        with torch.no_grad():
+            symbols = self.head.log_probabilities(states).argmax(-1)
+        return self.embedder.embed_targets(symbols)
+
+    @property
+    def parts(self) -> Parts:
+        return Parts(self.embedder, self.encoder, self.head, self.codec)
 
     def loss(self, batch: Batch) -> LossSum:
         """The loss summed over the units of ``batch``, in float32."""
@@ -98,8 +136,10 @@ def compose(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.training.seed)
         embedder = task.embedder(codec)
-        encoder = architecture.factory.resolve()(params, embedder.output_size)
+        encoder = architecture.factory.resolve()(params, embedder.output_size, **embedder.extra_sizes)
         head = task.head(codec, encoder.output_size)
+        if isinstance(head, TiesWeights):
+            head.tie(embedder)
         return Model(
             task=task,
             codec=codec,

@@ -13,7 +13,7 @@ from workbench.api import Record, Trace, WorkbenchError
 from workbench.api.trace import Array
 from workbench.engine.compose import Model
 from workbench.engine.evaluate import evaluation_mode
-from workbench.nn.contract import Batch, DecodeOptions, Encoded, KnowsGold
+from workbench.nn.contract import Batch, DecodeOptions, Encoded, Encoder, KnowsGold
 from workbench.nn.recurrent import step_gradient_norms
 
 MATRIX_STEPS = 200
@@ -90,6 +90,8 @@ def _gradient(model: Model, batch: Batch, record: Record, probabilities: Array) 
         return functional.cross_entropy(here, wanted[rows], reduction="none")
 
     steps = list(range(length)) if length <= MATRIX_STEPS and not single else [length - 1]
+    if not isinstance(model.encoder, Encoder):
+        return _Gradient(note="This network does not read step by step: there is no distance to fade over.")
     norms = step_gradient_norms(model.encoder, x, losses, steps)
     last = np.sqrt(sum(values[-1].astype(np.float64) ** 2 for values in norms.values())).astype(np.float32)
     note = f"The loss is taken against the {'gold label' if gold is not None else 'label the model itself gives'}."

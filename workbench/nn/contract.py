@@ -2,15 +2,23 @@
 
 The architecture knows nothing of words, the task nothing of gates; the engine composes any compatible pair::
 
-    batch ──► embedder ──► x (B, T, D), lengths (B,) ──► encoder ──► Encoded ──► head ──► outputs ──► loss / decode
+    batch ──► embedder ──► inputs ──► network ──► Encoded ──► head ──► outputs ──► loss / decode
+
+``inputs`` are of one of three kinds, and a family of networks reads one of them: a plain tensor (B, T, D) for those
+that read sequences (:class:`Encoder`), :class:`TreeInputs` for those that compose trees (:class:`TreeEncoder`), and
+:class:`PairInputs` for those that write a sequence of their own length (:class:`EncoderDecoder`). All yield
+:class:`Encoded`, so a head never asks which it was: the nodes of a tree and the steps of a decoder are steps to it.
+
+What only some tasks need is an optional protocol at the end of this module; the engine looks for it by ``isinstance``.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -27,12 +35,14 @@ State = Any
 class Batch:
     """Named tensors of ``size`` records; ``lengths`` (B,) int64 on the CPU; ``units`` counts what throughput counts.
 
-    ``fields`` are padded arrays as the codec's ``collate`` made them; :meth:`to` moves them to a device.
+    ``fields`` are padded arrays as the codec's ``collate`` made them; :meth:`to` moves them to a device. ``extra``
+    holds what stays on the host (the plan of a batch of trees).
     """
 
     fields: dict[str, Tensor]
     lengths: Tensor
     units: int
+    extra: dict[str, Any] = field(default_factory=dict, kw_only=True)
 
     @property
     def size(self) -> int:
@@ -42,22 +52,57 @@ class Batch:
         if device.type == "cpu":
             return self
         moved = {name: tensor.pin_memory().to(device, non_blocking=True) for name, tensor in self.fields.items()}
-        return Batch(moved, self.lengths, self.units)
+        return Batch(moved, self.lengths, self.units, extra=self.extra)
+
+
+@dataclass(slots=True)
+class TreeInputs:
+    """A batch of trees: ``x`` (B, N, D) holds a vector for each node in post-order (zeros where a node has no word).
+
+    ``plan`` says which nodes are composed of which, height by height over the whole batch
+    (:class:`workbench.nn.trees.TreePlan`, made by the codec's ``collate`` and kept in ``Batch.extra``).
+    """
+
+    x: Tensor
+    plan: Any
+
+
+@dataclass(slots=True)
+class PairInputs:
+    """A source to read and, in training, a target to write.
+
+    ``source`` (B, S, D), whose lengths are the batch's; an image or a vector is a source of its regions or of one step.
+    ``targets`` (B, T, E) are the embedded symbols the decoder is given (the start symbol first), ``target_lengths``
+    (B,) int64 on the CPU; both None where there is nothing to be forced to: then the network only reads.
+    ``feedback`` turns the decoder's outputs (B, H) of a step into the embedding (B, E) of the symbol the model itself
+    would write, without a gradient: for steps at which the teacher is silent (the engine fills it in).
+    """
+
+    source: Tensor
+    targets: Tensor | None = None
+    target_lengths: Tensor | None = None
+    feedback: Callable[[Tensor], Tensor] | None = None
+
+
+Inputs = Tensor | TreeInputs | PairInputs
 
 
 @dataclass(slots=True)
 class Encoded:
-    """What an encoder yields.
+    """What a network yields.
 
-    ``states`` (B, T', H): T' may differ from T (time subsampling). Positions ≥ ``lengths`` hold zeros.
-    ``final`` (B, H): the last valid state of each direction, concatenated. ``state`` is what truncated
-    back-propagation carries on.
+    ``states`` (B, T', H): T' may differ from T (time subsampling; the steps of a decoder). Positions ≥ ``lengths`` hold
+    zeros. ``final`` (B, H): the last valid state of each direction, concatenated; a tree's root. ``state`` is what
+    truncated back-propagation carries on. An encoder-decoder adds its ``memory`` (what its encoder yielded) and, where
+    it attends, ``attention`` (B, T', S); without targets its ``states`` are those of its encoder.
     """
 
     states: Tensor
     lengths: Tensor
     final: Tensor
     state: State = None
+    memory: Encoded | None = None
+    attention: Tensor | None = None
 
 
 class Encoder(nn.Module, ABC):
@@ -76,6 +121,119 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def trace(self, x: Tensor, length: int) -> tuple[LayerTrace, ...]:
         """Hidden states and gates of one sequence ``x`` (1, T, D) as plain arrays, layer by layer."""
+
+
+class TreeEncoder(nn.Module, ABC):
+    """A network that composes the nodes of trees, leaves first. A batch's answer equals the answers one by one."""
+
+    output_size: int
+
+    @abstractmethod
+    def forward(self, inputs: TreeInputs, lengths: Tensor, state: State = None) -> Encoded:
+        """``lengths`` (B,) nodes of each tree → ``states`` (B, N, H) of the nodes, ``final`` of the roots."""
+
+    @abstractmethod
+    def compose(self, children: Sequence[State], token: Tensor | None = None) -> State:
+        """The state of nodes from their children's states (each of B rows) and their word vectors (B, D), if any.
+
+        A state is what the cell carries: h (B, H), or (h, c). No children and a token: a leaf.
+        """
+
+    @abstractmethod
+    def trace(self, inputs: TreeInputs, length: int) -> tuple[LayerTrace, ...]:
+        """Node states and gates of one tree, (N, H) in post-order."""
+
+
+class Decoder(nn.Module, ABC):
+    """Writes a sequence step by step, looking at a memory. A batch's answer equals the answers one by one."""
+
+    output_size: int
+
+    @abstractmethod
+    def start(self, memory: Encoded) -> State:
+        """The state before the first symbol, (…, B, …)."""
+
+    @abstractmethod
+    def step(self, y_t: Tensor, state: State, memory: Encoded) -> tuple[Tensor, State, Tensor | None]:
+        """``y_t`` (B, E), the symbol before → output (B, H), the new state and the attention (B, S), if any."""
+
+    @abstractmethod
+    def forward(
+        self, targets: Tensor, lengths: Tensor, memory: Encoded, feedback: Callable[[Tensor], Tensor] | None = None
+    ) -> Encoded:
+        """Teacher forced over ``targets`` (B, T, E), vectorised where it can be; ``feedback`` as in PairInputs."""
+
+    def select(self, state: State, rows: Tensor) -> State:
+        """``state`` with its batch rows replaced by ``rows`` (R,): what a beam keeps (every part: caches, coverage)."""
+        return map_state(lambda tensor: tensor.index_select(0, rows), state)
+
+    def select_memory(self, memory: Encoded, rows: Tensor) -> Encoded:
+        """``memory`` for those rows, with what :meth:`start` may have cached in it."""
+        return Encoded(
+            memory.states.index_select(0, rows),
+            memory.lengths.index_select(0, rows.cpu()),
+            memory.final.index_select(0, rows),
+            None if memory.state is None else map_state(lambda tensor: tensor.index_select(0, rows), memory.state),
+        )
+
+
+class EncoderDecoder(nn.Module, ABC):
+    """An encoder and a decoder behind one ``forward``; its factory is called with ``target_size`` besides."""
+
+    output_size: int
+    encoder: Encoder
+    decoder: Decoder
+
+    def forward(self, inputs: PairInputs, lengths: Tensor, state: State = None) -> Encoded:
+        memory = self.read(inputs.source, lengths)
+        if inputs.targets is None or inputs.target_lengths is None:
+            return Encoded(memory.states, memory.lengths, memory.final, memory=memory)
+        decoded: Encoded = self.decoder(inputs.targets, inputs.target_lengths, memory, inputs.feedback)
+        decoded.memory = memory
+        return decoded
+
+    def read(self, source: Tensor, lengths: Tensor) -> Encoded:
+        memory: Encoded = self.encoder(source, lengths)
+        return memory
+
+    @abstractmethod
+    def trace(self, inputs: PairInputs, length: int) -> tuple[LayerTrace, ...]:
+        """States and gates of the encoder's layers; with targets also the decoder's (``over="outputs"``)."""
+
+
+Network = Encoder | TreeEncoder | EncoderDecoder
+
+
+def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
+    """``function`` of every tensor of a state (tensors in tuples, lists and dictionaries; None stays None)."""
+    if isinstance(state, Tensor):
+        return function(state)
+    if isinstance(state, tuple | list):
+        return type(state)(map_state(function, part) for part in state)
+    if isinstance(state, dict):
+        return {name: map_state(function, part) for name, part in state.items()}
+    return state
+
+
+@runtime_checkable
+class Scheduled(Protocol):
+    """A module whose behaviour depends on how far training is (teacher forcing, annealing): told before each step."""
+
+    def at_step(self, step: int, total_steps: int) -> None: ...
+
+
+@runtime_checkable
+class SolvesReadout(Protocol):
+    """A network with fixed weights whose linear readout is solved by ridge regression instead of gradient steps.
+
+    ``washout`` first steps of a sequence are left out; ``ridges`` are tried on the validation split. ``blocks`` are
+    spans of ``states`` that are solved each by itself and averaged (several reservoirs); ``solve`` is False where a
+    gradient-trained head was asked for. """
+
+    solve: bool
+    washout: int
+    ridges: tuple[float, ...]
+    blocks: tuple[tuple[int, int], ...]
 
 
 @dataclass(slots=True)
@@ -107,27 +265,66 @@ class Codec(Protocol):
 
 
 class Embedder(nn.Module, ABC):
-    """``forward(batch) -> x (B, T, D)``."""
+    """``forward(batch) -> inputs``: x (B, T, D), or what trees and pairs need besides."""
 
     output_size: int
+    """D."""
+
+    extra_sizes: Mapping[str, int] = MappingProxyType({})
+    """What an architecture's factory is told besides D (``target_size`` of a pair)."""
 
     @abstractmethod
-    def forward(self, batch: Batch) -> Tensor: ...
+    def forward(self, batch: Batch) -> Inputs: ...
+
+
+class PairEmbedder(Embedder, ABC):
+    """Embeds a source and the symbols of a target."""
+
+    target_size: int
+    """E."""
+
+    @abstractmethod
+    def embed_targets(self, tokens: Tensor) -> Tensor:
+        """(…) int64 symbols → (…, E)."""
 
 
 class Head(nn.Module, ABC):
-    """From encoder states to outputs, their loss, and plain results."""
+    """From a network's states to outputs, their loss, and plain results."""
 
     @abstractmethod
-    def forward(self, encoded: Encoded, batch: Batch) -> Tensor: ...
+    def forward(self, encoded: Encoded, batch: Batch) -> Tensor:
+        """Whatever ``loss`` and ``decode`` of the same task read; (B, …)."""
 
     @abstractmethod
     def loss(self, outputs: Tensor, encoded: Encoded, batch: Batch) -> LossSum:
         """The sum over this batch; computed in float32."""
 
-    def regression_targets(self, batch: Batch) -> Tensor | None:
-        """(B, T, K) targets where a linear readout can be solved in closed form, else None."""
+    def record_losses(self, outputs: Tensor, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor] | None:
+        """(B,) loss sums and (B,) unit counts of each record at once; None where only row by row will do."""
         return None
+
+    def features(self, encoded: Encoded, batch: Batch) -> Tensor:
+        """What the linear readout reads: (B, T', H), or (B, H) for one answer a record."""
+        return encoded.states
+
+    def regression_targets(self, batch: Batch) -> Tensor | None:
+        """Targets (B, T', K) or (B, K) for :meth:`features`, NaN where none, if a readout can be solved in closed form.
+
+        None where it cannot (a CRF, a vocabulary too large), and the head is then trained by gradient steps.
+        """
+        return None
+
+    def readout(self) -> nn.Linear | None:
+        """The linear map that :meth:`regression_targets` are the wanted outputs of; a solution is written into it."""
+        return None
+
+
+class SymbolHead(Head, ABC):
+    """A head over a vocabulary, for models that write: language models and decoders."""
+
+    @abstractmethod
+    def log_probabilities(self, states: Tensor) -> Tensor:
+        """(…, H) → (…, V), float32."""
 
 
 @dataclass(slots=True)
@@ -137,6 +334,7 @@ class DecodeOptions:
     probabilities: bool = True
     """False for validation inside training: decoding alone, which is faster; results then carry 1.0."""
     extra: dict[str, Any] = field(default_factory=dict)
+    """What a task's own views and flags ask for ("beam", "temperature", "seed", …), plain values."""
 
 
 class TaskModel(Protocol):
@@ -197,3 +395,105 @@ class MetricState(Protocol):
     def compute(self) -> dict[str, float]: ...
 
     def reset(self) -> None: ...
+
+    # optional: def update_loss(self, total: float, count: int) -> None, told the summed loss of every validation batch;
+    # a metric that has it (perplexity) is exact over the split whatever the batches
+
+
+@dataclass(slots=True)
+class Parts:
+    """A model's parts as a task that generates is given them."""
+
+    embedder: Embedder
+    network: Network
+    head: Head
+    codec: Codec
+
+
+@runtime_checkable
+class Generates(Protocol):
+    """A task whose answers are written symbol by symbol (free run): the engine asks this instead of ``decode``.
+
+    Validation uses it too, so that checkpoints are chosen by free-run metrics, beside the teacher-forced loss.
+    """
+
+    def generate(
+        self, parts: Parts, batch: Batch, records: Sequence[Record], options: DecodeOptions
+    ) -> list[Result]: ...
+
+
+@runtime_checkable
+class TiesWeights(Protocol):
+    """A head that shares a weight with the embedder: told once, when both are built.
+
+    It must not register the weight a second time (keep it in a list), or it would be saved twice.
+    """
+
+    def tie(self, embedder: Embedder) -> None: ...
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """A codec whose records follow one another as one running stream, learned from in chunks with carried state.
+
+    The engine joins the encodings of a split (each one array named ``STREAM``) into one stream after ``stream_start``,
+    lays it out in parallel rows, and hands ``collate`` pieces of ``chunk`` + ``overlap`` steps. The network's state is
+    carried from chunk to chunk, detached; evaluation reads one stream from end to end.
+    """
+
+    STREAM: ClassVar[str]
+    chunk: int
+    overlap: int
+
+    def stream_start(self) -> Encoding:
+        """What comes before the first record (an end-of-sentence symbol)."""
+        ...
+
+
+@runtime_checkable
+class StreamReports(Protocol):
+    """What a task over streams has besides: its report, from the loss of every position."""
+
+    def position_losses(self, outputs: Tensor, encoded: Encoded, batch: Batch, head: Head) -> Tensor:
+        """(B, T), zero beyond a length."""
+        ...
+
+    def report_stream(
+        self, split: str, parts: Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]], codec: Codec
+    ) -> Report:
+        """From the target symbols (T,) and their losses (T,), chunk by chunk in order."""
+        ...
+
+
+Role = Literal["train", "evaluate", "predict"]
+
+
+@runtime_checkable
+class Windows(Protocol):
+    """A codec whose records are long and are learned from in many windows (a series and its forecasts).
+
+    Each window is one example: :meth:`window_record` is its gold record, :meth:`window` its arrays (views).
+    """
+
+    def windows(self, encoding: Encoding, role: Role) -> NDArray[np.int64]:
+        """(W, 2) start and stop of the windows of one encoded record; one, at its end, to ``predict``."""
+        ...
+
+    def window(self, encoding: Encoding, start: int, stop: int) -> Encoding: ...
+
+    def window_length(self, start: int, stop: int) -> int:
+        """Steps the network reads of it."""
+        ...
+
+    def window_record(self, record: Record, start: int, stop: int) -> Record: ...
+
+
+@runtime_checkable
+class SplitsInTime(Protocol):
+    """A task whose records are all in every split, each cut by time; it may decline by ``splits_in_time`` False."""
+
+    splits_in_time: bool
+
+    def part(self, record: Record, split: str) -> Record | None:
+        """The part of ``record`` that is in "train", "validation" or "test"; None where nothing is."""
+        ...
