@@ -22,11 +22,11 @@ from workbench.api.events import Event
 from workbench.api.hooks import API_VERSION, hookimpl
 from workbench.api.io import SPLITS, Finding, ImportedRecord, ImportStream, Sniff, StoredRecord
 from workbench.api.params import Params, ParamSpec, describe, option, validate
-from workbench.api.records import Record, RecordType, TaggedTokens, Text
+from workbench.api.records import LabelledText, Record, RecordType, TaggedTokens, Text
 from workbench.api.recurrent import RecurrentParams
 from workbench.api.refs import Ref
 from workbench.api.registry import Catalogue, Registrar
-from workbench.api.results import LabelledSpan, Report, Result, TokenLabels
+from workbench.api.results import ClassProbabilities, LabelledSpan, Report, Result, TokenLabels
 from workbench.api.shapes import Compatibility, IOShape, Trait, compatibility
 from workbench.api.trace import LayerTrace, Trace
 
@@ -37,6 +37,7 @@ __all__ = [
     "Cancelled",
     "CellDiagram",
     "Catalogue",
+    "ClassProbabilities",
     "Command",
     "Compatibility",
     "Contribution",
@@ -52,6 +53,7 @@ __all__ = [
     "Importer",
     "InferenceView",
     "LabelledSpan",
+    "LabelledText",
     "LayerTrace",
     "Metric",
     "Panel",

@@ -1,8 +1,8 @@
 """Records: one example of a dataset, as plain frozen values that JSON can hold.
 
 A record type is a frozen dataclass with a ``KIND``, ``to_json`` and ``from_json``; :class:`RecordType` describes it to
-the store and the shell. ``TaggedTokens`` and ``Text`` are here; a task that needs another one declares its own the
-same way and names it in its :class:`~workbench.api.contributions.Task`.
+the store and the shell. ``TaggedTokens``, ``Text`` and ``LabelledText`` are here; a task that needs another one
+declares its own the same way and names it in its :class:`~workbench.api.contributions.Task`.
 """
 
 from __future__ import annotations
@@ -109,6 +109,33 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelledText:
+    """A piece of running text and the label of the whole of it; "" where it is not known."""
+
+    KIND: ClassVar[str] = "labelled_text"
+
+    text: str
+    label: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {"text": self.text, "label": self.label}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        return cls(str(data["text"]), str(data.get("label", "")))
+
+    def search_text(self) -> str:
+        return self.text
+
+    def labels(self) -> dict[str, frozenset[str]]:
+        return {"label": frozenset({self.label})} if self.label else {}
+
+    def size(self) -> int:
+        """Words, as white space parts them."""
+        return len(self.text.split())
+
+
+@dataclass(frozen=True, slots=True)
 class RecordType:
     """A record type as plugins declare it: its Python class and what to call it."""
 
@@ -124,4 +151,5 @@ class RecordType:
 BUILT_IN_RECORD_TYPES: tuple[RecordType, ...] = (
     RecordType(TaggedTokens, "tagged sentence", "tagged sentences"),
     RecordType(Text, "text", "texts"),
+    RecordType(LabelledText, "labelled text", "labelled texts"),
 )

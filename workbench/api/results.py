@@ -80,6 +80,26 @@ class TokenLabels:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassProbabilities:
+    """One label for a whole record: the most probable ``label``, and the probability of every label in a fixed order."""
+
+    KIND: ClassVar[str] = "class_probabilities"
+
+    label: str
+    probabilities: Mapping[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"label": self.label, "probabilities": dict(self.probabilities)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        return cls(str(data["label"]), {str(name): float(p) for name, p in data["probabilities"].items()})
+
+    def summary(self) -> str:
+        return f"{self.label} {self.probabilities.get(self.label, 0.0):.2f}"
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """An evaluation: headline ``metrics``, a ``table`` by type, a ``confusion`` matrix, and the worst ``examples``.
 
