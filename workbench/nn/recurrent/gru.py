@@ -1,0 +1,59 @@
+"""The gated recurrent unit as a layer. On a CPU it runs the scan of :mod:`.scans`, on a GPU cuDNN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from workbench.nn.initialisation import initialise_blocks
+from workbench.nn.masks import last_state
+from workbench.nn.recurrent.base import Array, State, TorchLayer, sigmoid
+from workbench.nn.recurrent.scans import gru_scan
+
+
+class GruLayer(TorchLayer):
+    """The gated recurrent unit (Cho et al., 2014) with the reset gate after the recurrent product, as in cuDNN."""
+
+    gates = ("reset", "update", "candidate")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(nn.GRU(input_size, hidden_size, batch_first=True))
+        weight_ih, weight_hh, bias_ih, bias_hh = self.weights
+        initialise_blocks(weight_ih, weight_hh, 3)
+        nn.init.zeros_(bias_ih)
+        nn.init.zeros_(bias_hh)
+
+    def forward(self, x: Tensor, lengths: Tensor, state: State = None) -> tuple[Tensor, State]:
+        if x.device.type == "cpu":
+            weight_ih, weight_hh, bias_ih, bias_hh = self.weights
+            gates = 2 * self.hidden_size
+            candidate_bias = bias_hh[gates:]
+            bias = bias_ih + functional.pad(bias_hh[:gates], (0, self.hidden_size))
+            pre = functional.linear(x.transpose(0, 1), weight_ih, bias).to(weight_hh.dtype)
+            initial = self.zero_state(pre[0]) if state is None else state
+            states = gru_scan(pre, initial, weight_hh, candidate_bias).transpose(0, 1)
+        else:
+            states, _ = self._by_torch(x, None if state is None else state.unsqueeze(0))
+        return states, last_state(states, lengths)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        hidden = torch.gru_cell(x, state, *self.weights)
+        return hidden, hidden
+
+    def trace(self, x: Array) -> Mapping[str, Array]:
+        weight_ih, weight_hh, bias_ih, bias_hh = self._arrays()
+        pre = x @ weight_ih.T + bias_ih
+        found = {name: np.zeros((len(x), self.hidden_size), np.float32) for name in ("states", *self.gates)}
+        hidden = np.zeros(self.hidden_size, np.float32)
+        for t in range(len(x)):
+            from_x, from_h = pre[t].reshape(3, -1), (weight_hh @ hidden + bias_hh).reshape(3, -1)
+            reset, update = sigmoid(from_x[0] + from_h[0]), sigmoid(from_x[1] + from_h[1])
+            candidate = np.tanh(from_x[2] + reset * from_h[2])
+            hidden = (1 - update) * candidate + update * hidden
+            for name, value in zip(("states", *self.gates), (hidden, reset, update, candidate), strict=True):
+                found[name][t] = value
+        return found
