@@ -32,6 +32,9 @@ class Architecture:
     ``comparison`` holds this family's cells of the comparison page: "key feature", "strengths", "weaknesses",
     "typical use". ``search`` (closed form) resolves to ``(params, tried: Sequence[tuple[params, float]], seed: int)
     -> params | None``: the options to try next, given those tried with their validation score (more is better).
+    ``traits`` resolves to ``(params) -> frozenset[Trait]``, for an architecture whose options decide what it offers (a
+    stack with a layer that reads backwards is not causal): ``accepts`` is then what some options can offer. The window
+    asks it too, so its module must not import torch.
     """
 
     HOOK: ClassVar[str] = "register_architectures"
@@ -50,6 +53,7 @@ class Architecture:
     diagram: CellDiagram | None = None
     comparison: Mapping[str, str] = field(default_factory=dict)
     search: Ref | None = None
+    traits: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

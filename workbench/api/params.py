@@ -21,7 +21,7 @@ from pydantic_core import PydanticUndefined
 from workbench.api.errors import WorkbenchError
 
 Model = TypeVar("Model", bound=BaseModel)
-ParamKind = Literal["bool", "int", "float", "choice", "text", "list"]
+ParamKind = Literal["bool", "int", "float", "choice", "text", "list", "rows"]
 
 
 class Params(BaseModel):
@@ -43,12 +43,15 @@ def option(
     gt: float | None = None,
     le: float | None = None,
     lt: float | None = None,
+    least: int | None = None,
+    most: int | None = None,
 ) -> Any:
     """A field of a :class:`Params` class.
 
     ``what`` it does, ``when`` to change it, a ``typical`` value, its ``unit`` and bounds; ``advanced`` ones are
-    folded away in forms. Types understood: bool, int, float, str, ``Literal[...]``, enums, ``X | None`` and
-    ``tuple[X, ...]``.
+    folded away in forms. Types understood: bool, int, float, str, ``Literal[...]``, enums, ``X | None``,
+    ``tuple[X, ...]``, and ``tuple[P, ...]`` of another :class:`Params` P: rows that are edited one by one (the layers
+    of a stack). ``least`` and ``most`` bound how many values or rows there are.
     """
     return Field(
         default,
@@ -58,13 +61,19 @@ def option(
         gt=gt,
         le=le,
         lt=lt,
+        min_length=least,
+        max_length=most,
         json_schema_extra={"when": when, "typical": typical, "unit": unit, "advanced": advanced},
     )
 
 
 @dataclass(frozen=True, slots=True)
 class ParamSpec:
-    """One option as forms and flags see it."""
+    """One option as forms and flags see it.
+
+    Of kind "rows", ``row`` is the :class:`Params` of each row, ``default`` a list of dictionaries of plain values, and
+    ``minimum`` and ``maximum`` say how many rows there may be.
+    """
 
     name: str
     title: str
@@ -82,6 +91,7 @@ class ParamSpec:
     exclusive_maximum: bool = False
     choices: tuple[str, ...] = ()
     item_kind: ParamKind | None = None
+    row: type[Params] | None = None
 
     @property
     def flag(self) -> str:
@@ -99,7 +109,8 @@ def validate(params: type[Model], values: dict[str, Any], *, file: str | None = 
         return params.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"]) or "?"
+        # rows are counted from 1, as a form shows them
+        name = ".".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"]) or "?"
         full = f"{where + '.' if where else ''}{name}"
         fix = "Change the value and try again."
         if first["type"] == "extra_forbidden":
@@ -116,14 +127,24 @@ def validate(params: type[Model], values: dict[str, Any], *, file: str | None = 
         ) from error
 
 
-_WORDS = {"tuple_type": "a list is expected", "dict_type": "a table is expected", "model_type": "a table is expected"}
+_WORDS = {
+    "tuple_type": "a list is expected",
+    "dict_type": "a table is expected",
+    "model_type": "a table is expected",
+    "too_short": "there must be more of them",
+    "too_long": "there are too many of them",
+}
 """Where the validator's own words are Python's."""
 
 
 def _near(params: type[BaseModel], place: tuple[int | str, ...]) -> str:
     """What there is where an unknown option was named, and what it may have meant."""
     for part in place[:-1]:
+        if isinstance(part, int):
+            continue  # which row of several
         inner = params.model_fields[str(part)].annotation if str(part) in params.model_fields else None
+        if get_origin(inner) is tuple:
+            inner = get_args(inner)[0]
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             break
         params = inner
@@ -138,13 +159,16 @@ def _describe_field(name: str, info: Any) -> ParamSpec:
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     bounds: dict[str, float] = {}
     for constraint in info.metadata:
-        for key in ("ge", "gt", "le", "lt"):
+        for key in ("ge", "gt", "le", "lt", "min_length", "max_length"):
             value = getattr(constraint, key, None)
             if value is not None:
                 bounds[key] = value
     default = None if info.default is PydanticUndefined else info.default
     if isinstance(default, Enum):
         default = default.value
+    row = _row_of(annotation)
+    if row is not None:
+        default = [one.model_dump(mode="json") for one in default or ()]
     return ParamSpec(
         name=name,
         title=info.title or name.replace("_", " ").capitalize(),
@@ -156,13 +180,19 @@ def _describe_field(name: str, info: Any) -> ParamSpec:
         unit=str(extra.get("unit", "")),
         advanced=bool(extra.get("advanced", False)),
         optional=optional,
-        minimum=bounds.get("ge", bounds.get("gt")),
-        maximum=bounds.get("le", bounds.get("lt")),
+        minimum=bounds.get("ge", bounds.get("gt", bounds.get("min_length") if row else None)),
+        maximum=bounds.get("le", bounds.get("lt", bounds.get("max_length") if row else None)),
         exclusive_minimum="gt" in bounds,
         exclusive_maximum="lt" in bounds,
         choices=choices,
         item_kind=item,
+        row=row,
     )
+
+
+def _row_of(annotation: Any) -> type[Params] | None:
+    inner = get_args(annotation)[0] if get_origin(annotation) is tuple else None
+    return inner if isinstance(inner, type) and issubclass(inner, Params) else None
 
 
 def _unwrap_optional(annotation: Any) -> tuple[Any, bool]:
@@ -176,6 +206,8 @@ def _unwrap_optional(annotation: Any) -> tuple[Any, bool]:
 def _kind_of(annotation: Any) -> tuple[ParamKind, tuple[str, ...], ParamKind | None]:
     if get_origin(annotation) is Literal:
         return "choice", tuple(str(a) for a in get_args(annotation)), None
+    if _row_of(annotation) is not None:
+        return "rows", (), None
     if get_origin(annotation) in (tuple, list):
         return "list", (), _kind_of(get_args(annotation)[0])[0]
     if isinstance(annotation, type):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from workbench.api.params import Params, validate
 
 if TYPE_CHECKING:
     from workbench.api.contributions import Architecture, Task
@@ -42,6 +44,9 @@ class Trait(StrEnum):
     """Writes an output sequence of its own length."""
     SEQUENCE = "sequence"
     """Reads sequences, one state for each position."""
+    ALIGNED = "aligned"
+    """One state for each step of the input, none left out. Only an architecture whose ``traits`` depend on its options
+    names it; every other one that serves the aligned shape has it by that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,26 @@ _REASONS: dict[Trait, str] = {
     Trait.TREE: "This network reads one step after another; the task composes the nodes of a tree.",
     Trait.DECODER: "This network gives one state for each input step; the task writes an output of another length.",
     Trait.SEQUENCE: "This network composes the nodes of a tree; the task is a plain sequence without one.",
+    Trait.ALIGNED: "A layer that joins or skips time steps leaves fewer states than inputs; the task needs one each.",
 }
 
 
-def compatibility(task: Task, architecture: Architecture) -> Compatibility:
-    """Whether ``architecture`` can serve ``task``: yes, or the reason in a sentence a student understands."""
-    missing: AbstractSet[Trait] = task.needs - architecture.accepts
+def compatibility(
+    task: Task, architecture: Architecture, params: Params | Mapping[str, Any] | None = None
+) -> Compatibility:
+    """Whether ``architecture`` can serve ``task``: yes, or the reason in a sentence a student understands.
+
+    Without ``params`` this asks whether any of its options can; with them (validated, or plain values) whether these
+    do. :class:`WorkbenchError` for plain values that are no options of it.
+    """
+    accepts, needs = architecture.accepts, task.needs
+    if architecture.traits is not None:
+        if task.shape is IOShape.MANY_TO_MANY_ALIGNED:
+            needs = needs | {Trait.ALIGNED}
+        if params is not None:
+            options = params if isinstance(params, Params) else validate(architecture.params, dict(params))
+            accepts = accepts & architecture.traits.resolve()(options)
+    missing = needs - accepts
     for trait in Trait:
         if trait in missing:
             return Compatibility(False, _REASONS[trait])

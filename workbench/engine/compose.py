@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from workbench.api import Architecture, Catalogue, Record, Task, WorkbenchError, compatibility, validate
+from workbench.api import Architecture, Catalogue, IOShape, Record, Task, WorkbenchError, compatibility, validate
 from workbench.nn.contract import (
     Batch,
     Codec,
@@ -116,19 +116,21 @@ def compose(
     """
     task_spec, task = make_task(config, catalogue)
     architecture = catalogue.architecture(config.architecture.id)
-    fits = compatibility(task_spec, architecture)
+    params = validate(architecture.params, dict(config.architecture.params), where="architecture.params")
+    fits = compatibility(task_spec, architecture, params)
     if not fits:
         raise WorkbenchError(
             f"{architecture.title} cannot learn {task_spec.title}.",
             why=fits.reason,
-            fix="Choose another architecture for this task.",
+            fix="Choose another architecture for this task."
+            if not compatibility(task_spec, architecture)
+            else f"Change the options of {architecture.title}, or choose another architecture.",
         )
     if architecture.fitting != "gradient":
         raise WorkbenchError(
             f"{architecture.title} is fitted in closed form, which this version cannot do yet.",
             fix="Choose an architecture that is trained by gradient steps, or update Recurra.",
         )
-    params = validate(architecture.params, dict(config.architecture.params), where="architecture.params")
     if codec is None:
         if records is None:
             raise ValueError("compose needs a codec or the training records to fit one on")
@@ -137,6 +139,12 @@ def compose(
         torch.manual_seed(config.training.seed)
         embedder = task.embedder(codec)
         encoder = architecture.factory.resolve()(params, embedder.output_size, **embedder.extra_sizes)
+        if task_spec.shape is IOShape.MANY_TO_MANY_ALIGNED and getattr(encoder, "subsampling", 1) > 1:
+            raise WorkbenchError(
+                f"{architecture.title} gives one state for every {encoder.subsampling} inputs.",
+                why=f"{task_spec.title} needs one for each.",
+                fix="Set the time subsampling of every layer to 1, or choose another architecture.",
+            )
         head = task.head(codec, encoder.output_size)
         if isinstance(head, TiesWeights):
             head.tie(embedder)

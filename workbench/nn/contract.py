@@ -109,6 +109,8 @@ class Encoder(nn.Module, ABC):
     """A network that reads sequences. A batch's answer equals the answers one by one (padding never leaks)."""
 
     output_size: int
+    subsampling: int = 1
+    """Input steps that become one state: T' = ⌈T / subsampling⌉."""
 
     @abstractmethod
     def forward(self, x: Tensor, lengths: Tensor, state: State = None) -> Encoded:
