@@ -81,7 +81,7 @@ class TokenLabels:
 
 @dataclass(frozen=True, slots=True)
 class ClassProbabilities:
-    """One label for a whole record: the most probable ``label``, and the probability of every label in a fixed order."""
+    """One label for a whole record: the most probable one, and the probability of every label in a fixed order."""
 
     KIND: ClassVar[str] = "class_probabilities"
 

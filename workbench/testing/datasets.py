@@ -1,14 +1,16 @@
-"""Small generated data sets whose labels can be learned in seconds, one generator for each record type of the api.
+"""Small generated data sets whose labels can be learned in seconds, one generator for each record type.
 
 Everything follows from the seed; nothing is read from disk.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 
-from workbench.api import Record, TaggedTokens, Text, WorkbenchError
+from workbench.api import LabelledText, Record, TaggedTokens, Text, WorkbenchError
+from workbench.testing.records import LabelledVector, ShortSeries
 
 _PEOPLE = ("Ada", "Grace", "Alan", "Emmy", "Jordan", "Florence")
 _PLACES = ("Paris", "Lima", "Oslo", "Jordan", "Florence", "Kyoto")
@@ -36,9 +38,44 @@ def texts(count: int, seed: int = 7) -> list[Text]:
     return [Text(" ".join(sentence.tokens)) for sentence in tagged_sentences(count, seed)]
 
 
+def labelled_texts(count: int, seed: int = 7) -> list[LabelledText]:
+    """``count`` texts of the same grammar, "person" or "thing" by what their first words name: the rest is noise."""
+    return [
+        LabelledText(" ".join(one.tokens), "person" if one.layers["ner"][0] == "B-PER" else "thing")
+        for one in tagged_sentences(count, seed)
+    ]
+
+
+def labelled_vectors(count: int, seed: int = 7) -> list[LabelledVector]:
+    """``count`` points of the plane, "inside" or "outside" the circle that holds half of them: no line parts them."""
+    choose = random.Random(seed)
+    points = [(choose.uniform(-1, 1), choose.uniform(-1, 1)) for _ in range(count)]
+    return [
+        LabelledVector((round(x, 4), round(y, 4)), "inside" if x * x + y * y < 2 / math.pi else "outside")
+        for x, y in points
+    ]
+
+
+def short_series(count: int, seed: int = 7) -> list[ShortSeries]:
+    """``count`` sums of two sines of 40 to 60 steps, each with its own pace and phase, and a little noise."""
+    choose = random.Random(seed)
+    series = []
+    for _ in range(count):
+        slow, fast, phase = choose.uniform(0.15, 0.3), choose.uniform(0.5, 0.9), choose.uniform(0, 2 * math.pi)
+        steps = choose.randint(40, 60)
+        values = (
+            math.sin(slow * t + phase) + 0.3 * math.sin(fast * t) + choose.gauss(0, 0.02) for t in range(steps)
+        )
+        series.append(ShortSeries(tuple(round(value, 4) for value in values)))
+    return series
+
+
 GENERATORS: dict[str, Callable[[int, int], Sequence[Record]]] = {
     TaggedTokens.KIND: tagged_sentences,
     Text.KIND: texts,
+    LabelledText.KIND: labelled_texts,
+    LabelledVector.KIND: labelled_vectors,
+    ShortSeries.KIND: short_series,
 }
 
 
@@ -47,7 +84,7 @@ def dataset(record: str, *, train: int = 60, validation: int = 20, test: int = 2
     if record not in GENERATORS:
         raise WorkbenchError(
             f"There is no generator of {record!r} records.",
-            why="workbench.testing generates the record types of workbench.api only.",
+            why="workbench.testing generates the record types of workbench.api and its own.",
             fix="Register a Sample of that record kind; the contract suite then uses it.",
         )
     records = list(GENERATORS[record](train + validation + test, seed))
