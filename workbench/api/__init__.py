@@ -29,10 +29,12 @@ from workbench.api.registry import Catalogue, Registrar
 from workbench.api.results import ClassProbabilities, LabelledSpan, Report, Result, TokenLabels
 from workbench.api.shapes import Compatibility, IOShape, Trait, compatibility
 from workbench.api.trace import LayerTrace, Trace
+from workbench.api.trees import LabelledTree
 
 __all__ = [
     "API_VERSION",
     "SPLITS",
+    "Alternative",
     "Architecture",
     "Cancelled",
     "CellDiagram",
@@ -53,6 +55,7 @@ __all__ = [
     "Importer",
     "InferenceView",
     "LabelledSpan",
+    "LabelledTree",
     "LabelledText",
     "LayerTrace",
     "Metric",
@@ -76,9 +79,11 @@ __all__ = [
     "Task",
     "TaggedTokens",
     "Text",
+    "TextPair",
     "TokenLabels",
     "Trace",
     "Trait",
+    "Translation",
     "WorkbenchError",
     "compatibility",
     "describe",

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
+from workbench.api.trees import LabelledTree
+
 
 @runtime_checkable
 class Record(Protocol):
@@ -136,6 +138,33 @@ class LabelledText:
 
 
 @dataclass(frozen=True, slots=True)
+class TextPair:
+    """A ``source`` text and the ``target`` that is to be written for it; "" where it is not known."""
+
+    KIND: ClassVar[str] = "text_pair"
+
+    source: str
+    target: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {"source": self.source, "target": self.target}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        return cls(str(data["source"]), str(data.get("target", "")))
+
+    def search_text(self) -> str:
+        return f"{self.source}\n{self.target}"
+
+    def labels(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def size(self) -> int:
+        """Words of the source."""
+        return len(self.source.split())
+
+
+@dataclass(frozen=True, slots=True)
 class RecordType:
     """A record type as plugins declare it: its Python class and what to call it."""
 
@@ -151,5 +180,7 @@ class RecordType:
 BUILT_IN_RECORD_TYPES: tuple[RecordType, ...] = (
     RecordType(TaggedTokens, "tagged sentence", "tagged sentences"),
     RecordType(Text, "text", "texts"),
+    RecordType(TextPair, "pair of texts", "pairs of texts"),
     RecordType(LabelledText, "labelled text", "labelled texts"),
+    RecordType(LabelledTree, "labelled tree", "labelled trees"),
 )
