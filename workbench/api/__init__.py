@@ -22,11 +22,19 @@ from workbench.api.events import Event
 from workbench.api.hooks import API_VERSION, hookimpl
 from workbench.api.io import SPLITS, Finding, ImportedRecord, ImportStream, Sniff, StoredRecord
 from workbench.api.params import Params, ParamSpec, describe, option, validate
-from workbench.api.records import LabelledText, Record, RecordType, TaggedTokens, Text
+from workbench.api.records import LabelledText, Record, RecordType, TaggedTokens, Text, TextPair
 from workbench.api.recurrent import RecurrentParams
 from workbench.api.refs import Ref
 from workbench.api.registry import Catalogue, Registrar
-from workbench.api.results import ClassProbabilities, LabelledSpan, Report, Result, TokenLabels
+from workbench.api.results import (
+    Alternative,
+    ClassProbabilities,
+    LabelledSpan,
+    Report,
+    Result,
+    TokenLabels,
+    Translation,
+)
 from workbench.api.shapes import Compatibility, IOShape, Trait, compatibility
 from workbench.api.trace import LayerTrace, Trace
 from workbench.api.trees import LabelledTree

@@ -100,6 +100,60 @@ class ClassProbabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another sequence a model may have written, with its normalised ``score`` (log-probability, more is better)."""
+
+    text: str
+    tokens: tuple[str, ...]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A sequence a model wrote for a source: ``text``, its ``tokens``, and how sure it was.
+
+    ``log_probability`` is the model's of the whole sequence, its end included; ``score`` the same after length and
+    coverage normalisation, by which ``n_best`` (best first, the first being this answer) are ordered.
+    ``token_log_probabilities`` has one for each token and, where the model ended it itself, one for the end.
+    ``attention`` has a row for each of those, over ``source_tokens``; None for a model that does not attend.
+    """
+
+    KIND: ClassVar[str] = "translation"
+
+    text: str
+    tokens: tuple[str, ...]
+    score: float = 0.0
+    log_probability: float = 0.0
+    token_log_probabilities: tuple[float, ...] = ()
+    source_tokens: tuple[str, ...] = ()
+    attention: tuple[tuple[float, ...], ...] | None = None
+    n_best: tuple[Alternative, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        attention = data.get("attention")
+        return cls(
+            text=str(data["text"]),
+            tokens=tuple(data["tokens"]),
+            score=float(data.get("score", 0.0)),
+            log_probability=float(data.get("log_probability", 0.0)),
+            token_log_probabilities=tuple(float(p) for p in data.get("token_log_probabilities", ())),
+            source_tokens=tuple(data.get("source_tokens", ())),
+            attention=None if attention is None else tuple(tuple(float(a) for a in row) for row in attention),
+            n_best=tuple(
+                Alternative(str(other["text"]), tuple(other["tokens"]), float(other["score"]))
+                for other in data.get("n_best", ())
+            ),
+        )
+
+    def summary(self) -> str:
+        return self.text or "(nothing)"
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """An evaluation: headline ``metrics``, a ``table`` by type, a ``confusion`` matrix, and the worst ``examples``.
 

@@ -94,7 +94,8 @@ class Encoded:
     ``states`` (B, T', H): T' may differ from T (time subsampling; the steps of a decoder). Positions ≥ ``lengths`` hold
     zeros. ``final`` (B, H): the last valid state of each direction, concatenated; a tree's root. ``state`` is what
     truncated back-propagation carries on. An encoder-decoder adds its ``memory`` (what its encoder yielded) and, where
-    it attends, ``attention`` (B, T', S); without targets its ``states`` are those of its encoder.
+    it attends, ``attention`` (B, T', S); without targets its ``states`` are those of its encoder. ``penalty`` is what
+    the network wants added to the summed loss in training (coverage), a scalar.
     """
 
     states: Tensor
@@ -103,6 +104,7 @@ class Encoded:
     state: State = None
     memory: Encoded | None = None
     attention: Tensor | None = None
+    penalty: Tensor | None = None
 
 
 class Encoder(nn.Module, ABC):
