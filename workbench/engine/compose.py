@@ -79,6 +79,13 @@ class Model(nn.Module):
             symbols = self.head.log_probabilities(states).argmax(-1)
         return self.embedder.embed_targets(symbols)
 
+    def start(self, batch: Batch) -> State:
+        """What a stream whose first chunk is ``batch`` begins with: the network's zero state, or None without one."""
+        zero = getattr(self.encoder, "zero_state", None)
+        if zero is None:
+            return None
+        return zero(torch.zeros(batch.size, 1, self.embedder.output_size, device=self.device))
+
     @property
     def parts(self) -> Parts:
         return Parts(self.embedder, self.encoder, self.head, self.codec)

@@ -6,10 +6,10 @@ import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,39 @@ from numpy.typing import NDArray
 from workbench.api import Record, WorkbenchError
 from workbench.api.files import write_atomic
 from workbench.data.packing import Packed, pack
-from workbench.nn.contract import Batch, Codec, Encoding, TaskModel
+from workbench.engine.sources import (
+    ListSource,
+    RecordSource,
+    Stored,
+    StoreSource,
+    TimeSplitSource,
+    as_source,
+    source_for,
+)
+from workbench.engine.splits import KEEP_IN_MEMORY, Split, StreamSplit, WindowSplit
+from workbench.nn.contract import Codec, Encoding, Role, Streams, TaskModel, Windows
 from workbench.runs.config import DataSection, RunConfig
 
-KEEP_IN_MEMORY = 50_000
-"""Splits up to this many records are read once and kept; larger ones are streamed once for every pass."""
+__all__ = [
+    "KEEP_IN_MEMORY",
+    "ListSource",
+    "Prepared",
+    "RecordSource",
+    "Split",
+    "StoreSource",
+    "Stored",
+    "StreamSplit",
+    "Told",
+    "WindowSplit",
+    "as_source",
+    "codec_hash",
+    "encode_split",
+    "fitted_codec",
+    "key_of_codec",
+    "no_progress",
+    "prepare",
+    "source_for",
+]
 _PHASE_SECONDS = 0.1
 _ID, _LENGTH = "_id", "_length"
 """Packed beside what the codec yields: which record it is, and its steps."""
@@ -33,119 +61,6 @@ Progress = Callable[[str, int, int], None]
 
 def no_progress(name: str, done: int, total: int) -> None:
     """For callers who watch nothing."""
-
-
-class RecordSource(Protocol):
-    """Where records come from: a dataset of a store, or lists in memory."""
-
-    def count(self, split: str) -> int: ...
-
-    def iterate(self, split: str) -> Iterator[tuple[int, Record]]: ...
-
-    def get(self, ids: Sequence[int]) -> list[Record]: ...
-
-    def content_hash(self, split: str) -> str:
-        """Changes with any record of the split; "" where it cannot be told (nothing is then cached)."""
-        ...
-
-
-class Stored(Protocol):
-    """What the engine reads of ``workbench.data.DatasetStore``."""
-
-    def dataset(self, name_or_id: Any) -> Any: ...
-
-    def iterate(self, dataset_id: int, split: str | None = None) -> Iterator[Any]: ...
-
-    def get(self, ids: Any) -> list[Any]: ...
-
-    def split_counts(self, dataset_id: int) -> Mapping[str, int]: ...
-
-    def content_hash(self, dataset_id: int, split: str) -> str: ...
-
-
-class StoreSource:
-    """A dataset of a store, by its name or id."""
-
-    def __init__(self, store: Stored, dataset: str) -> None:
-        self._store = store
-        self._id = int(store.dataset(dataset).id)
-
-    def count(self, split: str) -> int:
-        return int(self._store.split_counts(self._id).get(split, 0))
-
-    def iterate(self, split: str) -> Iterator[tuple[int, Record]]:
-        for stored in self._store.iterate(self._id, split):
-            yield int(stored.id), stored.record
-
-    def get(self, ids: Sequence[int]) -> list[Record]:
-        return [stored.record for stored in self._store.get([int(id_) for id_ in ids])]
-
-    def content_hash(self, split: str) -> str:
-        return self._store.content_hash(self._id, split)
-
-
-class ListSource:
-    """Records in memory by split, for notebooks and tests; a record's id is its place over all splits."""
-
-    def __init__(self, splits: Mapping[str, Sequence[Record]]) -> None:
-        self._all = [record for records in splits.values() for record in records]
-        self._spans: dict[str, range] = {}
-        start = 0
-        for name, records in splits.items():
-            self._spans[name] = range(start, start + len(records))
-            start += len(records)
-
-    def count(self, split: str) -> int:
-        return len(self._spans.get(split, ()))
-
-    def iterate(self, split: str) -> Iterator[tuple[int, Record]]:
-        for i in self._spans.get(split, ()):
-            yield i, self._all[i]
-
-    def get(self, ids: Sequence[int]) -> list[Record]:
-        return [self._all[int(i)] for i in ids]
-
-    def content_hash(self, split: str) -> str:
-        return ""
-
-
-def as_source(source: Any, dataset: str) -> RecordSource:
-    """A source of records from a store, a mapping of splits to records, or a source itself."""
-    if isinstance(source, Mapping):
-        return ListSource(source)
-    if hasattr(source, "split_counts"):
-        return StoreSource(source, dataset)
-    found: RecordSource = source
-    return found
-
-
-@dataclass(slots=True)
-class Split:
-    """An encoded split: ``encodings[i]`` has ``lengths[i]`` steps and is record ``ids[i]`` of the source."""
-
-    name: str
-    ids: NDArray[np.int64]
-    lengths: NDArray[np.int64]
-    encodings: Sequence[Encoding]
-    source: RecordSource
-    empty: int = 0
-    """Records left out because they have no steps at all."""
-    _records: list[Record] | None = field(default=None, repr=False)
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def batch(self, codec: Codec, indices: NDArray[np.int64]) -> Batch:
-        encodings = self.encodings
-        return codec.collate([encodings[i] for i in indices.tolist()])
-
-    def records(self, indices: NDArray[np.int64]) -> list[Record]:
-        """The gold records at ``indices``; small splits are read once and kept."""
-        if len(self) > KEEP_IN_MEMORY:
-            return self.source.get(self.ids[indices].tolist())
-        if self._records is None:
-            self._records = self.source.get(self.ids.tolist())
-        return [self._records[i] for i in indices.tolist()]
 
 
 class Told:
@@ -176,15 +91,22 @@ def encode_split(
     limit: int = 0,
     progress: Progress = no_progress,
     pairs: Iterable[tuple[int, Record]] | None = None,
+    role: Role = "train",
 ) -> Split:
     """Encode ``split`` of ``source`` (from ``pairs``, where its records were already read).
 
     With a ``cache`` folder the arrays are memory-mapped from there, keyed by the content of the split and the codec.
+    ``role`` decides what the examples of a codec with windows or streams are: to "predict", one for each record (of a
+    stream: the record after the stream's start), else windows, or one stream.
     """
     total = min(limit or source.count(split), source.count(split))
     told = Told(progress, f"encoding the {split} split", total)
+    before = codec.stream_start() if isinstance(codec, Streams) else None
+    apart = role == "predict"
 
     def encoded() -> Iterator[Encoding]:
+        if before is not None and not apart:
+            yield {**before, _ID: np.array([-1]), _LENGTH: np.array([0])}
         for id_, record in told.over(pairs if pairs is not None else _first(source.iterate(split), limit)):
             length = codec.length(record)
             if length > 0:
@@ -196,14 +118,69 @@ def encode_split(
         ids = np.array([int(encoding[_ID][0]) for encoding in encodings], dtype=np.int64)
         lengths = np.array([int(encoding[_LENGTH][0]) for encoding in encodings], dtype=np.int64)
     else:
-        key = hashlib.sha256(f"{content}\n{limit}\n{codec_hash(codec)}".encode()).hexdigest()[:32]
+        kind = "\napart" if before is not None and apart else ""
+        key = hashlib.sha256(f"{content}\n{limit}\n{codec_hash(codec)}{kind}".encode()).hexdigest()[:32]
         packed = pack(encoded(), cache, f"arrays-{key}")
         if len(packed) == 0:
             return Split(split, _NONE, _NONE, [], source, total)
         ids, lengths = np.array(packed.values(_ID)), np.array(packed.values(_LENGTH))
         # small splits become plain views at once: indexing a memory map costs more than a small record
         encodings = _views(packed) if len(packed) <= KEEP_IN_MEMORY else packed
-    return Split(split, ids, lengths, encodings, source, total - len(ids))
+    gold = source.only(split) if isinstance(source, TimeSplitSource) else source
+    if before is not None and isinstance(codec, Streams):
+        if apart:
+            return Split(split, ids, lengths, _after(before, encodings), gold, total - len(ids))
+        return _stream(codec, Split(split, ids, lengths, encodings, gold, total - len(ids) + 1))
+    if isinstance(codec, Windows):
+        return _windows(codec, Split(split, ids, lengths, encodings, gold, total - len(ids)), role)
+    return Split(split, ids, lengths, encodings, gold, total - len(ids))
+
+
+def _after(before: Encoding, encodings: Iterable[Encoding]) -> list[Encoding]:
+    return [{name: np.concatenate([before[name], encoding[name]]) for name in before} for encoding in encodings]
+
+
+def _stream(codec: Streams, whole: Split) -> StreamSplit:
+    """The records of ``whole`` joined; the first of them is what comes before the stream and is none itself."""
+    packed, name = whole.encodings, codec.STREAM
+    if isinstance(packed, Packed):
+        stream = np.asarray(packed.values(name)).view(np.ndarray)
+    else:
+        stream = np.concatenate([encoding[name] for encoding in packed])
+    return StreamSplit(
+        whole.name,
+        whole.ids[1:],
+        whole.lengths[1:],
+        packed[1:] if isinstance(packed, list) else (),
+        whole.source,
+        whole.empty,
+        stream=stream,
+        array=name,
+        chunk=codec.chunk,
+        overlap=codec.overlap,
+    )
+
+
+def _windows(codec: Windows, whole: Split, role: Role) -> WindowSplit:
+    """The windows of the records of ``whole``. A record too short for one is left out, as an empty one is."""
+    found = [codec.windows(encoding, role).astype(np.int64).reshape(-1, 2) for encoding in whole.encodings]
+    counts = np.array([len(spans) for spans in found], dtype=np.int64)
+    rows = np.repeat(np.arange(len(found), dtype=np.int64), counts)
+    spans = np.concatenate(found) if found else np.zeros((0, 2), dtype=np.int64)
+    distinct, place = np.unique(spans, axis=0, return_inverse=True)
+    steps = np.array([codec.window_length(start, stop) for start, stop in distinct.tolist()], dtype=np.int64)
+    return WindowSplit(
+        whole.name,
+        whole.ids[rows],
+        steps[place.reshape(-1)],
+        whole.encodings,
+        whole.source,
+        whole.empty + int((counts == 0).sum()),
+        codec=codec,
+        rows=rows,
+        spans=spans,
+        record_ids=whole.ids,
+    )
 
 
 def _views(packed: Packed) -> list[Encoding]:
@@ -247,6 +224,7 @@ def prepare(
 
     ``codec_key`` names the task and its options for the cache. :class:`WorkbenchError` when there is no record.
     """
+    source = source_for(source, task, section)
     total = source.count(section.train)
     count = min(section.limit, total) if section.limit else total
     if count == 0:
@@ -270,7 +248,7 @@ def prepare(
         raise WorkbenchError("Every training record is empty.", fix="Import records that have at least one step.")
     validation = None
     if source.count(section.validation):
-        validation = encode_split(source, section.validation, codec, cache=cache, progress=progress)
+        validation = encode_split(source, section.validation, codec, cache=cache, progress=progress, role="evaluate")
     return Prepared(codec, train, validation if validation is not None and len(validation) else None)
 
 
@@ -300,6 +278,7 @@ def fitted_codec(
     source: RecordSource, section: DataSection, task: TaskModel, *, codec_key: str = "", cache: Path | None = None
 ) -> Codec:
     """The codec a training of these records would use, from the cache where it is there."""
+    source = source_for(source, task, section)
     count = source.count(section.train)
     records = _TrainingRecords(source, section, min(section.limit or count, count), no_progress)
     return _fit_or_recall(task, source, section, codec_key, cache, records)

@@ -22,7 +22,6 @@ from workbench.api.events import (
     SamplePrediction,
     StepMetrics,
 )
-from workbench.engine.batching import BatchPlan, TokenBudgetBatches
 from workbench.engine.checkpoint import (
     Checkpoint,
     CheckpointFolder,
@@ -35,7 +34,6 @@ from workbench.engine.checkpoint import (
 )
 from workbench.engine.compose import Model
 from workbench.engine.controls import Controls, Ended
-from workbench.engine.data import Split
 from workbench.engine.errors import DivergedError
 from workbench.engine.evaluate import Metrics, Validation, autocast, validate_split
 from workbench.engine.optim import (
@@ -47,8 +45,10 @@ from workbench.engine.optim import (
     scale_gradients,
 )
 from workbench.engine.predict import Predictor
+from workbench.engine.splits import Plan, Split, StreamSplit
+from workbench.engine.streams import Carried
 from workbench.engine.telemetry import Telemetry
-from workbench.nn.contract import Batch, Codec, DecodeOptions
+from workbench.nn.contract import Batch, Codec, DecodeOptions, Scheduled
 from workbench.runs.config import RunConfig
 from workbench.runs.journal import JournalWriter
 
@@ -107,7 +107,7 @@ class Trainer:
         self.checkpoints = checkpoints
         self.pinned = pinned or []
         self.device = model.device
-        self.batches = TokenBudgetBatches(train.lengths, self.options.batch_tokens, self.options.seed)
+        self.batches = train.batches(self.options.batch_tokens, self.options.seed)
         steps = math.ceil(len(self.batches.epoch(1)) / self.options.accumulate)
         self.steps_per_epoch = self.options.validate_every or steps
         self.parameters = [p for p in model.parameters() if p.requires_grad]
@@ -116,6 +116,8 @@ class Trainer:
         self.averaged = AveragedWeights(model, self.options.average_weights) if self.options.average_weights else None
         self.telemetry = Telemetry(self.device)
         self.state = TrainingState()
+        self.carried = Carried() if isinstance(train, StreamSplit) else None
+        self._scheduled = [module for module in model.modules() if isinstance(module, Scheduled)]
         self.live = Predictor(model, config, weights=self.averaged.applied if self.averaged else nullcontext)
         self._service = service
         self._extra = dict(extra or {})
@@ -130,6 +132,7 @@ class Trainer:
         """Train to the end. Raises what a control, a plugin or the machine stops it with."""
         self._started = self._saved_at = time.monotonic()
         self.model.train()
+        self._tell_step()
         try:
             while self.state.epoch <= self.options.max_epochs and not self._stale():
                 self._epoch(self.batches.epoch(self.state.epoch))
@@ -153,7 +156,7 @@ class Trainer:
     def _epochs_since_best(self, epoch: int) -> int:
         return epoch - self.state.best_epoch
 
-    def _epoch(self, plan: BatchPlan) -> None:
+    def _epoch(self, plan: Plan) -> None:
         state, every = self.state, self.options.validate_every
         self.live.epoch = state.epoch
         over_time = False
@@ -176,17 +179,23 @@ class Trainer:
             self.telemetry.start_epoch()
         self.save_last()
 
-    def step(self, plan: BatchPlan) -> None:
+    def step(self, plan: Plan) -> None:
         """One optimiser step over ``accumulate`` batches: the gradient of the mean loss over all their units."""
-        state = self.state
+        state, carried = self.state, self.carried
         first, last = state.cursor, min(state.cursor + self.options.accumulate, len(plan))
         state.cursor = last
+        if self._scheduled:
+            self._tell_step()
         total: Tensor | None = None
         count = units = 0
         for index in range(first, last):
             batch = self.collate(self.model.codec, plan[index]).to(self.device)
             with autocast(self.device, self.options.precision):
-                outputs, encoded = self.model(batch)
+                if carried is None:
+                    outputs, encoded = self.model(batch)
+                else:
+                    outputs, encoded = self.model(batch, carried.state if index else self.model.start(batch))
+                    carried.keep(encoded)
             loss = self.model.head.loss(outputs.float(), encoded, batch)
             if loss.count == 0:
                 continue
@@ -210,9 +219,14 @@ class Trainer:
         state.step += 1
         self.telemetry.add(total, count, units, norm)
 
+    def _tell_step(self) -> None:
+        """Modules that change as training goes on learn how far it is."""
+        for module in self._scheduled:
+            module.at_step(self.state.step, self.schedule.total)
+
     # -- between steps ---------------------------------------------------------------------------------------------
 
-    def between_steps(self, plan: BatchPlan) -> None:
+    def between_steps(self, plan: Plan) -> None:
         if self.telemetry.due:
             self._tell(plan)
         self._serve()
@@ -234,7 +248,7 @@ class Trainer:
         if self._service is not None:
             self._service(self.live)
 
-    def _tell(self, plan: BatchPlan) -> None:
+    def _tell(self, plan: Plan) -> None:
         state = self.state
         reading = self.telemetry.read()
         done = (state.epoch - 1 + state.cursor / max(1, len(plan))) / self.options.max_epochs
@@ -333,16 +347,18 @@ class Trainer:
         }
         if self.averaged is not None:
             tensors |= {f"averaged.{i}": shadow for i, shadow in enumerate(self.averaged.shadow)}
+        carried, carried_tensors = self.carried.save() if self.carried is not None else (None, {})
         values = {
             **self._extra,
             "state": asdict(self.state),
+            "carried": carried,
             "optimizer": optimizer_values,
             "schedule": self.schedule.state(),
             "random": random_values,
             "averaged_updates": self.averaged.updates if self.averaged else 0,
             "epoch_loss": self.telemetry.epoch_state(),
         }
-        self.checkpoints.save("last", values, tensors)
+        self.checkpoints.save("last", values, tensors | with_prefix("carried", carried_tensors))
         self._saved_at = time.monotonic()
         self.journal.write(CheckpointSaved, self.state.step, name="last", epoch=self.state.epoch)
 
@@ -362,4 +378,7 @@ class Trainer:
         self._seconds_before = self.state.seconds
         loss, count = values["epoch_loss"]
         self.telemetry.start_epoch(float(loss), int(count))
+        if self.carried is not None and values.get("carried") is not None:
+            self.carried.restore(values["carried"], checkpoint.group("carried"), self.device)
+        self._tell_step()
         restore_random_state(self.device, values["random"], checkpoint.group("random"))

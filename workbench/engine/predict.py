@@ -10,7 +10,7 @@ from typing import Any
 from workbench.api import Catalogue, Record, Report, Result, Trace, WorkbenchError
 from workbench.engine.bundle import read_bundle
 from workbench.engine.compose import Model
-from workbench.engine.data import ListSource, RecordSource, Split, encode_split
+from workbench.engine.data import ListSource, RecordSource, Split, encode_split, source_for
 from workbench.engine.devices import DeviceInfo, choose_device
 from workbench.engine.evaluate import Check, evaluate_split, evaluation_mode, never, predicted_batches
 from workbench.engine.interrupted import answers_from_checkpoint, read_interrupted
@@ -55,7 +55,7 @@ class Predictor:
         self, records: Sequence[Record], options: DecodeOptions | None = None, *, check: Check = never
     ) -> list[Result]:
         """A result for every record, in their order. :class:`WorkbenchError` for a record without a step."""
-        split = encode_split(ListSource({"inputs": records}), "inputs", self.model.codec)
+        split = encode_split(ListSource({"inputs": records}), "inputs", self.model.codec, role="predict")
         if split.empty:
             raise WorkbenchError("There is nothing to read in one of the inputs.", fix="Leave empty inputs out.")
         answers: list[Result | None] = [None] * len(records)
@@ -91,7 +91,10 @@ class Predictor:
     ) -> Report:
         """The task's report on gold ``records`` (a list, or a source and the name of its ``split``)."""
         source = ListSource({split: records}) if isinstance(records, Sequence) else records
-        encoded: Split = encode_split(source, split, self.model.codec, progress=lambda *_: check())
+        source = source_for(source, self.model.task, self.config.data)
+        encoded: Split = encode_split(
+            source, split, self.model.codec, progress=lambda *_: check(), role="evaluate"
+        )
         if len(encoded) == 0:
             raise WorkbenchError(
                 f"There is nothing to evaluate: the split {split!r} is empty.",

@@ -24,7 +24,7 @@ from workbench.engine.bundle import write_bundle
 from workbench.engine.checkpoint import Checkpoint, CheckpointFolder
 from workbench.engine.compose import Model, compose, make_task
 from workbench.engine.controls import Controls, Ended
-from workbench.engine.data import Prepared, RecordSource, as_source, key_of_codec, prepare
+from workbench.engine.data import Prepared, RecordSource, as_source, key_of_codec, prepare, source_for
 from workbench.engine.devices import DeviceInfo, bfloat16_offered, choose_device, cpu_title
 from workbench.engine.errors import explain
 from workbench.engine.evaluate import Metrics
@@ -145,6 +145,7 @@ class _Session:
                 f"{checkpoint.fell_back}; going on from the one before, of step {checkpoint.values['state']['step']}.",
                 "Check the disk if this happens again.",
             )
+        source = source_for(source, task, config.data)
         content = source.content_hash(config.data.train)
         if start is not None and content != start.content:
             self._warn(
@@ -239,11 +240,9 @@ class _Session:
 
     def _trial_batches(self, prepared: Prepared) -> list[Batch]:
         """A few batches of middling length, no larger than the trial has time for."""
-        train, training = prepared.train, self.config.training
-        middle = np.argsort(train.lengths, kind="stable")[len(train) // 2 :]
-        length = int(train.lengths[middle[0]])
-        count = max(1, min(training.batch_tokens, CALIBRATION_TOKENS) // max(1, length))
-        return [train.batch(prepared.codec, middle[:count].astype(np.int64))]
+        train = prepared.train
+        tokens = min(self.config.training.batch_tokens, CALIBRATION_TOKENS)
+        return [train.batch(prepared.codec, train.trial(tokens))]
 
     def _pinned(self, model: Model) -> list[Record]:
         records: list[Record] = []
