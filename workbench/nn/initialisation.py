@@ -53,13 +53,22 @@ def initialise_lstm(module: nn.LSTM, forget_bias: float = 1.0) -> None:
 
 @torch.no_grad()
 def initialise_chrono(module: nn.LSTM, longest: int) -> None:
-    """Forget and input biases for memories up to ``longest`` steps (Tallec & Ollivier, 2018); for T beyond 200."""
+    """:func:`chrono_bias` for every layer and direction; torch's second bias stays as it is."""
     for layer in range(module.num_layers):
         for end in _endings(module):
-            bias = getattr(module, f"bias_ih_l{layer}{end}")
-            steps = torch.empty_like(forget_block(bias)).uniform_(1.0, max(2.0, float(longest - 1)))
-            forget_block(bias).copy_(steps.log())
-            bias.chunk(4)[0].copy_(-steps.log())
+            chrono_bias(getattr(module, f"bias_ih_l{layer}{end}"), longest)
+
+
+@torch.no_grad()
+def chrono_bias(bias: Tensor, longest: int) -> None:
+    """Set forget and input biases of ``bias`` (4H,) for memories of 1 to ``longest`` steps, evenly spread.
+
+    Forget bias log(u), input bias -log(u), u ~ U(1, ``longest`` - 1). Source: Tallec & Ollivier (2018), "Can recurrent
+    neural networks warp time?"; for dependencies beyond some 200 steps.
+    """
+    steps = torch.empty_like(forget_block(bias)).uniform_(1.0, max(2.0, float(longest - 1)))
+    forget_block(bias).copy_(steps.log())
+    bias.chunk(4)[0].copy_(-steps.log())
 
 
 def forget_block(bias: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The register of cells: what families of recurrent layers there are, and how one is made by its name.
 
 A stack asks for a layer here and knows nothing of its inside. A new cell is a file with a
-:class:`~workbench.nn.recurrent.base.RecurrentLayer` (for most, a :class:`~workbench.nn.recurrent.scan.ScanLayer`)
+:class:`~workbench.nn.recurrent.base.RecurrentLayer` (for most, a :class:`~workbench.nn.recurrent.scan_layer.ScanLayer`)
 and a line in :data:`CELLS`.
 """
 
@@ -13,8 +13,11 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from workbench.nn.recurrent.base import RecurrentLayer
-from workbench.nn.recurrent.gru import GruLayer
-from workbench.nn.recurrent.lstm import LstmLayer
+from workbench.nn.recurrent.gru import GruLayer, make_gru
+from workbench.nn.recurrent.ind_rnn import IndRnnLayer
+from workbench.nn.recurrent.lstm import LstmLayer, make_lstm
+from workbench.nn.recurrent.minimal import MinGruLayer, MinLstmLayer
+from workbench.nn.recurrent.mogrifier import MogrifierLayer
 from workbench.nn.recurrent.rnn import RnnLayer
 
 CellKind = Literal["rnn", "lstm", "gru", "mogrifier", "min_gru", "min_lstm", "ind_rnn"]
@@ -33,8 +36,19 @@ class Cell:
 CELLS: Mapping[str, Cell] = MappingProxyType(
     {
         "rnn": Cell(RnnLayer, "RNN", RnnLayer.gates, {"nonlinearity": "tanh", "initialisation": "orthogonal"}),
-        "lstm": Cell(LstmLayer, "LSTM", LstmLayer.gates, {"forget_bias": 1.0}),
-        "gru": Cell(GruLayer, "GRU", GruLayer.gates),
+        "lstm": Cell(
+            make_lstm,
+            "LSTM",
+            LstmLayer.gates,
+            {"forget_bias": 1.0, "peepholes": False, "projection": 0, "chrono": 0},
+        ),
+        "gru": Cell(make_gru, "GRU", GruLayer.gates, {"reset": "after"}),
+        "mogrifier": Cell(
+            MogrifierLayer, "Mogrifier LSTM", MogrifierLayer.gates, {"rounds": 5, "rank": 0, "forget_bias": 1.0}
+        ),
+        "min_gru": Cell(MinGruLayer, "minGRU", MinGruLayer.gates, {"candidate": "linear"}),
+        "min_lstm": Cell(MinLstmLayer, "minLSTM", MinLstmLayer.gates, {"candidate": "linear", "forget_bias": 1.0}),
+        "ind_rnn": Cell(IndRnnLayer, "IndRNN", IndRnnLayer.gates, {"nonlinearity": "relu", "recurrent_bound": 1.0}),
     }
 )
 """Every cell by its name."""

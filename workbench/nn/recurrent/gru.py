@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,7 +12,8 @@ from torch.nn import functional
 
 from workbench.nn.initialisation import initialise_blocks
 from workbench.nn.masks import last_state
-from workbench.nn.recurrent.base import Array, State, TorchLayer, sigmoid
+from workbench.nn.recurrent.base import Array, RecurrentLayer, State, TorchLayer, sigmoid
+from workbench.nn.recurrent.gru_before import GruBeforeLayer
 from workbench.nn.recurrent.scans import gru_scan
 
 
@@ -57,3 +59,8 @@ class GruLayer(TorchLayer):
             for name, value in zip(("states", *self.gates), (hidden, reset, update, candidate), strict=True):
                 found[name][t] = value
         return found
+
+
+def make_gru(input_size: int, hidden_size: int, reset: Literal["after", "before"] = "after") -> RecurrentLayer:
+    """``reset`` after the recurrent product (cuDNN's form, the faster one) or before it (Cho et al., 2014)."""
+    return GruBeforeLayer(input_size, hidden_size) if reset == "before" else GruLayer(input_size, hidden_size)

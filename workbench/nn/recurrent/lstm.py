@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from workbench.nn.initialisation import initialise_lstm
+from workbench.nn.initialisation import initialise_chrono, initialise_lstm
 from workbench.nn.masks import is_full
-from workbench.nn.recurrent.base import Array, State, TorchLayer, sigmoid
+from workbench.nn.recurrent.base import Array, RecurrentLayer, State, TorchLayer, sigmoid
+from workbench.nn.recurrent.lstm_options import LstmOptionsLayer
 
 
 class LstmLayer(TorchLayer):
@@ -24,10 +25,12 @@ class LstmLayer(TorchLayer):
 
     gates = ("input", "forget", "candidate", "output")
 
-    def __init__(self, input_size: int, hidden_size: int, forget_bias: float = 1.0) -> None:
+    def __init__(self, input_size: int, hidden_size: int, forget_bias: float = 1.0, chrono: int = 0) -> None:
         core = nn.LSTM(input_size, hidden_size, batch_first=True)
         super().__init__(core)
         initialise_lstm(core, forget_bias)
+        if chrono:
+            initialise_chrono(core, chrono)
 
     def zero_state(self, x: Tensor) -> State:
         hidden = super().zero_state(x)
@@ -63,3 +66,20 @@ class LstmLayer(TorchLayer):
             for name, value in zip(names, (hidden, cell, admit, keep, candidate, emit), strict=True):
                 found[name][t] = value
         return found
+
+
+def make_lstm(
+    input_size: int,
+    hidden_size: int,
+    forget_bias: float = 1.0,
+    peepholes: bool = False,
+    projection: int = 0,
+    chrono: int = 0,
+) -> RecurrentLayer:
+    """torch's fused kernel where neither peepholes nor a projection are asked for, else the generic scan.
+
+    ``chrono`` > 0 draws the gates' biases for memories up to so many steps, in place of ``forget_bias``.
+    """
+    if peepholes or projection:
+        return LstmOptionsLayer(input_size, hidden_size, forget_bias, peepholes, projection, chrono)
+    return LstmLayer(input_size, hidden_size, forget_bias, chrono)
