@@ -1,0 +1,106 @@
+"""A reservoir at work: inputs in, states out, one series or many at once, in pieces of bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.nn.reservoir.scan import Scan
+from workbench.nn.reservoir.weights import ReservoirOptions, ReservoirWeights, draw_weights
+
+Array = NDArray[Any]
+PIECE_VALUES = 1 << 22
+"""States held at once while a readout is fitted: 16 MiB in float32."""
+
+
+class Reservoir:
+    """h_t = (1 - a) h_{t-1} + a tanh(W h_{t-1} + W_in x_t + W_fb y_{t-1} + b), with fixed weights.
+
+    ``inputs`` are (T, D) of one series or (B, T, D) of several; states are (T, N) or (B, T, N) alike, and a state
+    that goes from one call to the next is (N,) or (B, N). ``noise`` is the half-width of uniform noise among what a
+    unit sums up, drawn only where a generator is given.
+    """
+
+    def __init__(self, weights: ReservoirWeights, *, noise: float = 0.0) -> None:
+        self.weights = weights
+        self.noise = noise
+        self.dtype = weights.recurrent.dtype
+        self._scan = Scan(weights.recurrent, weights.leak)
+
+    @classmethod
+    def draw(
+        cls, options: ReservoirOptions, input_size: int, output_size: int = 0, seed: int | tuple[int, ...] = 0
+    ) -> Reservoir:
+        return cls(draw_weights(options, input_size, output_size, seed), noise=options.noise)
+
+    @property
+    def units(self) -> int:
+        return self.weights.units
+
+    def run(
+        self,
+        inputs: Array,
+        state: Array | None = None,
+        *,
+        feedback: Array | None = None,
+        noise: np.random.Generator | None = None,
+    ) -> Array:
+        """States of every step. ``feedback`` are the outputs of the step before each (teacher forcing)."""
+        parts = [states for _, states, _ in self.pieces(inputs, state, feedback=feedback, noise=noise)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
+
+    def pieces(
+        self,
+        inputs: Array,
+        state: Array | None = None,
+        *,
+        feedback: Array | None = None,
+        noise: np.random.Generator | None = None,
+        piece_steps: int = 0,
+    ) -> Iterator[tuple[int, Array, Array]]:
+        """(first step, states, last state) of consecutive pieces: a long series in bounded memory."""
+        inputs = np.asarray(inputs)
+        many = inputs.ndim == 3
+        steps, rows = inputs.shape[-2], inputs.shape[0] if many else 1
+        each = piece_steps or max(1, PIECE_VALUES // (self.units * rows))
+        shape = (self.units, rows) if many else (self.units,)
+        present = np.zeros(shape, self.dtype) if state is None else np.asarray(state, dtype=self.dtype).T
+        for start in range(0, max(steps, 1), each):
+            stop = min(steps, start + each)
+            fed = None if feedback is None else feedback[..., start:stop, :]
+            drive = self._drive(inputs[..., start:stop, :], fed, noise)
+            present = self._scan(drive, present)
+            yield start, (np.moveaxis(drive, 2, 0) if many else drive), present.T
+
+    def step(self, inputs: Array, state: Array, feedback: Array | None = None) -> Array:
+        """One step of ``inputs`` (D,) or (B, D) from ``state`` (N,) or (B, N)."""
+        fed = None if feedback is None else np.asarray(feedback)[..., None, :]
+        drive = self._drive(np.asarray(inputs)[..., None, :], fed, None)
+        return self._scan(drive, np.asarray(state, dtype=self.dtype).T).T
+
+    def zero_state(self, rows: int = 0) -> Array:
+        return np.zeros((rows, self.units) if rows else self.units, self.dtype)
+
+    def _drive(self, inputs: Array, feedback: Array | None, noise: np.random.Generator | None) -> Array:
+        """What the recurrent product is added to: (T, N), or (T, N, B) for several series."""
+        weights = self.weights
+        drive = _project(inputs, weights.inputs)
+        if weights.feedback is not None and feedback is not None:
+            drive += _project(feedback, weights.feedback)
+        drive += weights.bias if drive.ndim == 2 else weights.bias[:, None]
+        if noise is not None and self.noise:
+            drive += noise.uniform(-self.noise, self.noise, drive.shape).astype(self.dtype)
+        return drive
+
+
+def _project(values: Array, weights: Array) -> Array:
+    """(T, D) → (T, N); (B, T, D) → (T, N, B), so that the batch is innermost: the product's long, even stride."""
+    values = np.asarray(values, dtype=weights.dtype)
+    if values.ndim == 2:
+        product: Array = np.ascontiguousarray(values @ weights.T)
+        return product
+    turned = np.ascontiguousarray(values.transpose(1, 2, 0))
+    return np.ascontiguousarray(np.matmul(weights, turned))
