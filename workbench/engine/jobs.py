@@ -43,6 +43,7 @@ def make_handlers(catalogue: Catalogue, open_store: OpenStore) -> dict[str, Hand
         "predict_file": jobs.predict_file,
         "evaluate": jobs.evaluate,
         "trace": jobs.trace,
+        "benchmark_memory": jobs.benchmark_memory,
     }
 
 
@@ -129,6 +130,22 @@ class _Jobs:
         with os.fdopen(handle, "wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
         return {"description": description, "arrays": path, "epoch": predictor.epoch, "notice": predictor.notice}
+
+    def benchmark_memory(self, request: Request) -> dict[str, Any]:
+        """The memory bench; progress tells the rows measured so far."""
+        from workbench.engine.memory_bench import BUDGET_SECONDS, measure_memory
+
+        def progress(done: int, total: int, what: str, values: dict[str, Any]) -> None:
+            request.progress(done, total, what=what, **values)
+
+        return measure_memory(
+            self._catalogue,
+            budget=float(request.fields.get("budget") or BUDGET_SECONDS),
+            only=tuple(request.fields.get("only") or ()),
+            tasks=tuple(request.fields.get("tasks") or ()),
+            progress=progress,
+            check=request.check,
+        )
 
     # -- what the jobs share ---------------------------------------------------------------------------------------
 

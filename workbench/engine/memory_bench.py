@@ -266,7 +266,7 @@ class _Climb:
                     problem = self.task.make(length, BATCH, self.generator)
                     loss = self.task.loss(self._outputs(problem), problem.wanted)
                     optimizer.zero_grad(set_to_none=True)
-                    loss.backward()
+                    loss.backward()  # type: ignore[no-untyped-call]
                     nn.utils.clip_grad_norm_(parameters, CLIP)
                     optimizer.step()
             best = length
@@ -332,7 +332,7 @@ def _speed(one: Contestant, weights: int, check: Callable[[], None]) -> float:
     def once() -> None:
         check()
         if trained:
-            network(problem.x, lengths).states.square().mean().backward()  # type: ignore[no-untyped-call]
+            network(problem.x, lengths).states.square().mean().backward()
         else:
             with torch.no_grad():
                 network(problem.x, lengths)

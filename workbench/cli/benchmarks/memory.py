@@ -1,0 +1,66 @@
+"""``recurra benchmark memory``: how long each network remembers, as a table; kept for the page that compares them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from workbench.api import Catalogue
+from workbench.cli.benchmarks.common import default_catalogue, machine, table
+
+NAME = "memory"
+
+
+def measure(
+    names: str = "",
+    *,
+    budget: float = 0.0,
+    catalogue: Catalogue | None = None,
+    notice: Callable[[str], object] = lambda text: None,
+    keep: bool = True,
+    **options: Any,
+) -> dict[str, Any]:
+    """``names``: networks or problems, separated by commas; empty measures all.
+
+    ``budget`` is process seconds for each network and problem (0: the quick default). The result is kept in the user's
+    data folder unless ``keep`` is False, and holds a Markdown ``table``.
+    """
+    from workbench.engine.memory_bench import BUDGET_SECONDS, measure_memory
+    from workbench.engine.memory_tasks import TASKS
+    from workbench.project.measured import keep_measured
+
+    asked = [name.strip() for name in names.split(",") if name.strip()]
+    problems = [task.id for task in TASKS]
+
+    def progress(done: int, total: int, what: str, rows: Mapping[str, Any]) -> None:
+        notice(f"{done} of {total}: {what}")
+
+    result = measure_memory(
+        catalogue or default_catalogue(),
+        budget=budget or BUDGET_SECONDS,
+        only=[name for name in asked if name not in problems],
+        tasks=[name for name in asked if name in problems],
+        progress=progress,
+        **options,
+    )
+    result["machine"] = machine()
+    if keep:
+        keep_measured(NAME, result)
+    result["table"] = render(result)
+    return result
+
+
+def render(result: Mapping[str, Any]) -> str:
+    """A row for each network: the longest length solved of each problem, its speed; then who is left out and why."""
+    tasks = result["tasks"]
+    longest = max(result["ladder"], default=0)
+    header = ["network", "weights", *(f"{one['title'].lower()}" for one in tasks), "steps/s"]
+    rows = []
+    for row in result["rows"]:
+        solved = [row["solved"].get(one["id"]) for one in tasks]
+        shown = [f"≥ {value}" if value == longest else ("–" if value == 0 else value) for value in solved]
+        rows.append([row["title"], f"{row['parameters']:,}", *shown, f"{row['steps_per_second']:,.0f}"])
+    lines = [table(rows, header), ""]
+    lines += [f"{one['title']}: {one['what']}; solved at {one['measure']}" for one in tasks]
+    lines += [f"Left out: {one['title']}. {one['reason']}" for one in result["left_out"]]
+    return "\n".join(lines)
