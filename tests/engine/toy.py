@@ -254,8 +254,11 @@ def parse(text: str) -> list[Record]:
 class ToyCatalogue:
     """As much of a catalogue as the engine asks for."""
 
-    def __init__(self, task: Task = TASK, architecture: Architecture = ARCHITECTURE) -> None:
+    def __init__(
+        self, task: Task = TASK, architecture: Architecture = ARCHITECTURE, metrics: Sequence[Metric] = (METRIC,)
+    ) -> None:
         self._task, self._architecture = task, architecture
+        self._metrics = {metric.id: metric for metric in metrics}
 
     def task(self, id: str) -> Task:
         return _known(self._task, id)
@@ -264,7 +267,7 @@ class ToyCatalogue:
         return _known(self._architecture, id)
 
     def metric(self, id: str) -> Metric:
-        return _known(METRIC, id)
+        return self._metrics[id]
 
     def record_type(self, kind: str) -> RecordType:
         return next(known for known in BUILT_IN_RECORD_TYPES if known.kind == kind)

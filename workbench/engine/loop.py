@@ -199,7 +199,9 @@ class Trainer:
             loss = self.model.head.loss(outputs.float(), encoded, batch)
             if loss.count == 0:
                 continue
-            value = loss.total / loss.count if last - first == 1 else loss.total
+            value = loss.total if encoded.penalty is None else loss.total + encoded.penalty
+            if last - first == 1:
+                value = value / loss.count
             value.backward()  # type: ignore[no-untyped-call]
             total = loss.total.detach() if total is None else total + loss.total.detach()
             count += loss.count
