@@ -115,6 +115,8 @@ def validate(params: type[Model], values: dict[str, Any], *, file: str | None = 
         fix = "Change the value and try again."
         if first["type"] == "extra_forbidden":
             what, fix = f"There is no option {full}.", _near(params, first["loc"])
+        elif first["type"] == "value_error":
+            what = f"{full}: {first.get('ctx', {}).get('error', first['msg'])}"
         elif first["type"] == "missing":
             what, fix = f"{full} is missing.", "Add it."
         else:

@@ -1,18 +1,23 @@
 """Recurrent encoders: cells, scans over time, and stacks of layers in one or both directions."""
 
+from workbench.nn.recurrent.deep import DeepEncoder
 from workbench.nn.recurrent.encoder import RecurrentEncoder
 from workbench.nn.recurrent.gradients import RecordingEncoder, hidden_gradient_norms, step_gradient_norms
 from workbench.nn.recurrent.layers import CellKind, GruLayer, LstmLayer, RecurrentLayer, RnnLayer, make_layer
-from workbench.nn.recurrent.stack import build_stack
+from workbench.nn.recurrent.stack import build_deep_stack, build_stack
+from workbench.nn.recurrent.weight_dropout import WeightDropout
 
 __all__ = [
     "CellKind",
+    "DeepEncoder",
     "GruLayer",
     "LstmLayer",
     "RecordingEncoder",
     "RecurrentEncoder",
     "RecurrentLayer",
     "RnnLayer",
+    "WeightDropout",
+    "build_deep_stack",
     "build_stack",
     "hidden_gradient_norms",
     "make_layer",

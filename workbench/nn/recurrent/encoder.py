@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from workbench.api import LayerTrace
 from workbench.nn.contract import Encoded, Encoder, State
-from workbench.nn.dropout import LockedDropout
-from workbench.nn.initialisation import RecurrentInit
+from workbench.nn.dropout import LockedDropout, drop_with_final
 from workbench.nn.masks import reversal_index, reverse_by_length, zero_padding
 from workbench.nn.recurrent.layers import CellKind, RecurrentLayer, make_layer
-from workbench.nn.recurrent.scans import Nonlinearity
+from workbench.nn.recurrent.weight_dropout import Recorded, WeightDropout
 
 Merge = Literal["concatenate", "sum"]
-Recorded = list[tuple[Tensor, ...]]
-"""States of the last layer as separate tensors, one tuple (an entry a direction) for each step of the layer's scan."""
 
 
 class RecurrentEncoder(Encoder):
@@ -29,7 +26,8 @@ class RecurrentEncoder(Encoder):
     as ``states`` are.
 
     Dropout (in training) stands at the input, between layers and at the output; ``locked`` keeps one mask for all
-    steps of a sequence.
+    steps of a sequence. ``weight_dropout`` silences recurrent weights instead of units. ``options`` are the cell's own
+    (``forget_bias``, ``nonlinearity``, …): see :func:`make_layer`.
     """
 
     def __init__(
@@ -45,30 +43,24 @@ class RecurrentEncoder(Encoder):
         input_dropout: float = 0.0,
         output_dropout: float = 0.0,
         locked: bool = False,
-        nonlinearity: Nonlinearity = "tanh",
-        initialisation: RecurrentInit = "orthogonal",
-        forget_bias: float = 1.0,
+        weight_dropout: float = 0.0,
+        **options: Any,
     ) -> None:
         super().__init__()
         self.bidirectional = bidirectional
         self.merge: Merge = merge
         self.hidden_size = hidden_size
-        self.output_size = hidden_size * (2 if bidirectional and merge == "concatenate" else 1)
-        sizes = [input_size] + [self.output_size] * (layers - 1)
         self.forwards = nn.ModuleList()
         self.backwards = nn.ModuleList()
-        for size in sizes:
+        self.weight_dropout = WeightDropout(weight_dropout)
+        size = input_size
+        for _ in range(layers):
             for direction in (self.forwards, self.backwards) if bidirectional else (self.forwards,):
-                direction.append(
-                    make_layer(
-                        cell,
-                        size,
-                        hidden_size,
-                        nonlinearity=nonlinearity,
-                        initialisation=initialisation,
-                        forget_bias=forget_bias,
-                    )
-                )
+                layer = make_layer(cell, size, hidden_size, **options)
+                self.weight_dropout.check(layer, cell)
+                direction.append(layer)
+            size = layer.output_size * (2 if bidirectional and merge == "concatenate" else 1)
+        self.output_size = size
         kind = LockedDropout if locked else nn.Dropout
         self.input_dropout = kind(input_dropout)
         self.between = kind(dropout)
@@ -94,20 +86,21 @@ class RecurrentEncoder(Encoder):
                 x = self.between(x)
             record = recorded if depth == len(self.forwards) - 1 else None
             before = None if state is None else state[depth]
-            states, carried = _run_layer(self._layer(depth), x, lengths, before, record)
+            states, carried = self.weight_dropout(self._layer(depth), x, lengths, before, record)
             after.append(carried)
-            final = [_last(states, carried, lengths)]
+            final = [last_hidden(states, carried, lengths)]
             if index is not None:
                 turned = reverse_by_length(x, index)
-                back, carried = _run_layer(self._layer(depth, back=True), turned, lengths, None, record)
-                final.append(_last(back, carried, lengths))
+                back, carried = self.weight_dropout(self._layer(depth, back=True), turned, lengths, None, record)
+                final.append(last_hidden(back, carried, lengths))
                 states = self._merged([states, reverse_by_length(back, index)])
             x = states
         carries = not self.bidirectional and all(item is not None for item in after)
+        x, last = drop_with_final(self.output_dropout, x, self._merged(final))
         return Encoded(
-            states=zero_padding(self.output_dropout(x), lengths),
+            states=zero_padding(x, lengths),
             lengths=lengths,
-            final=self._merged(final),
+            final=last,
             state=tuple(after) if carries else None,
         )
 
@@ -165,23 +158,7 @@ class RecurrentEncoder(Encoder):
         return tuple(traces)
 
 
-def _run_layer(
-    layer: RecurrentLayer, x: Tensor, lengths: Tensor, state: State, recorded: Recorded | None
-) -> tuple[Tensor, State]:
-    if recorded is None:
-        result: tuple[Tensor, State] = layer(x, lengths, state)
-        return result
-    hidden: list[Tensor] = []
-    state = layer.zero_state(x) if state is None else state
-    for step in x.unbind(1):
-        # the state goes on through the very tensor that is recorded, so its gradient counts every later step too
-        h, state = layer.step(step, state)
-        hidden.append(h)
-    recorded.append(tuple(hidden))
-    return torch.stack(hidden, dim=1), None
-
-
-def _last(states: Tensor, carried: State, lengths: Tensor) -> Tensor:
+def last_hidden(states: Tensor, carried: State, lengths: Tensor) -> Tensor:
     """h after each row's last step: at hand in the carried state, else looked up."""
     if carried is None:
         rows = torch.arange(states.shape[0], device=states.device)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from workbench.nn.contract import Encoded, Encoder
 from workbench.nn.masks import reversal_index, reverse_by_length, sequence_mask
-from workbench.nn.recurrent.encoder import Recorded, RecurrentEncoder
+from workbench.nn.recurrent.weight_dropout import Recorded
 
 CELLS_AT_ONCE = 6400
 """Steps of all copies of the sequence that are held in memory for one backward pass."""
@@ -24,35 +24,49 @@ class RecordingEncoder(Protocol):
 
     ``forward_recorded(x, lengths)`` answers as ``forward`` does, with the states of its last layer beside it: a tuple
     of (B, H) tensors in the order of the scan, for the forward direction and, where there is one, for the backward
-    one, each the very tensor from which the next step went on.
+    one, each the very tensor from which the next step went on. An encoder whose last layer reads otherwise (backward
+    only) names its directions in ``recorded_directions``; one that subsamples records ⌈T / ``subsampling``⌉ states.
     """
 
     def forward_recorded(self, x: Tensor, lengths: Tensor) -> tuple[Encoded, Recorded]: ...
 
 
-
 def hidden_gradient_norms(
-    encoder: RecurrentEncoder, x: Tensor, lengths: Tensor, loss_of: Callable[[Encoded], Tensor]
+    encoder: RecordingEncoder, x: Tensor, lengths: Tensor, loss_of: Callable[[Encoded], Tensor]
 ) -> NDArray[np.float32]:
     """(B, T) Euclidean norms of ∂L/∂hₜ for the states of the last recurrent layer, zeros beyond each length.
 
     The derivative is the total one: through the output at t and through all later steps. ``x`` (B, T, D);
     ``loss_of(encoded)`` is the scalar loss. Both directions of a bidirectional layer count together at their position.
-    The encoder should be in evaluation mode, or its dropout is part of the answer.
+    A state that stands for several inputs (time subsampling) counts at each of them. The encoder should be in
+    evaluation mode, or its dropout is part of the answer.
     """
     with torch.enable_grad():
         encoded, recorded = encoder.forward_recorded(x.detach(), lengths)
         flat = [state for direction in recorded for state in direction]
         found = torch.autograd.grad(loss_of(encoded), flat, allow_unused=True)
     gradients = [torch.zeros_like(state) if item is None else item for state, item in zip(flat, found, strict=True)]
-    steps = x.shape[1]
-    squares = torch.stack(gradients[:steps], dim=1).square().sum(2)  # (B, T)
-    if len(recorded) == 2:
-        back = torch.stack(gradients[steps:], dim=1)
-        index = reversal_index(lengths, steps, x.device)
-        squares = squares + reverse_by_length(back, index).square().sum(2)
-    norms: NDArray[np.float32] = (squares.sqrt() * sequence_mask(lengths, steps, x.device)).float().cpu().numpy()
+    steps, count = x.shape[1], len(recorded[0])  # steps of the input and of the states
+    squares = torch.zeros(x.shape[0], count, device=x.device, dtype=flat[0].dtype)
+    for place, direction in enumerate(_directions(encoder, recorded)):
+        part = torch.stack(gradients[place * count : (place + 1) * count], dim=1)
+        if direction == "backward":
+            part = reverse_by_length(part, reversal_index(encoded.lengths, count, x.device))
+        squares = squares + part.square().sum(2)
+    spread = _spread(encoder, squares, steps)
+    norms: NDArray[np.float32] = (spread.sqrt() * sequence_mask(lengths, steps, x.device)).float().cpu().numpy()
     return norms
+
+
+def _directions(encoder: object, recorded: Recorded) -> tuple[str, ...]:
+    named: tuple[str, ...] = getattr(encoder, "recorded_directions", ("forward", "backward"))
+    return named[: len(recorded)]
+
+
+def _spread(encoder: object, values: Tensor, steps: int) -> Tensor:
+    """(B, T') of states → (B, ``steps``) of inputs: each state at every input it stands for."""
+    factor = int(getattr(encoder, "subsampling", 1))
+    return values if factor == 1 else values.repeat_interleave(factor, dim=1)[:, :steps]
 
 
 def step_gradient_norms(
@@ -86,9 +100,11 @@ def step_gradient_norms(
         if not isinstance(encoder, RecordingEncoder):
             parts.append({"input": whole[0].norm(dim=2)})
             continue
-        norms = torch.stack([item.norm(dim=1) for item in whole], dim=1)  # (S, T) or (S, 2 T), in the scan's order
-        part = {"forward": norms[:, :length]}
-        if len(recorded) == 2:
-            part["backward"] = norms[:, length:].flip(1)
+        norms = torch.stack([item.norm(dim=1) for item in whole], dim=1)  # (S, T') or (S, 2 T'), in the scan's order
+        count = len(recorded[0])
+        part = {}
+        for place, direction in enumerate(_directions(encoder, recorded)):
+            scanned = norms[:, place * count : (place + 1) * count]
+            part[direction] = _spread(encoder, scanned.flip(1) if direction == "backward" else scanned, length)
         parts.append(part)
     return {name: torch.cat([part[name] for part in parts]).float().cpu().numpy() for name in parts[0]}
