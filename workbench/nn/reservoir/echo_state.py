@@ -39,8 +39,8 @@ class Generated:
             return ""
         first = int(self.diverged[self.diverged >= 0].min())
         return (
-            f"{count} of {self.diverged.size} free runs diverged, the first after {first + 1} steps: raise the ridge or "
-            "the noise, or lower the spectral radius."
+            f"{count} of {self.diverged.size} free runs diverged, the first after {first + 1} steps: raise the "
+            "ridge or the noise, or lower the spectral radius."
         )
 
 
@@ -188,10 +188,10 @@ class EchoState:
         found = []
         for reservoir in self.reservoirs:
             fed = _shifted(feedback) if feedback is not None and reservoir.weights.feedback is not None else None
-            last: Array = reservoir.zero_state()
+            present: Array = reservoir.zero_state()
             for _, _, last in reservoir.pieces(inputs, feedback=fed):
-                pass
-            found.append(last)
+                present = last
+            found.append(present)
         return found
 
     def generate(

@@ -40,12 +40,15 @@ class RidgeSums:
         wanted = ~np.isnan(y).any(axis=1)
         if not wanted.all():
             x, y = x[wanted], y[wanted]
-        if len(x) and self._shift is None:
+        if not len(x):
+            return
+        if self._shift is None:
             # near the means, so that centring later takes little away from large sums
-            self._shift = x[: PIECE].astype(np.float64).mean(axis=0)
+            self._shift = x[:PIECE].astype(np.float64).mean(axis=0)
+        shift = self._shift
         for start in range(0, len(x), PIECE):
             part = x[start : start + PIECE].astype(np.float64)
-            part -= self._shift
+            part -= shift
             goal = np.asarray(y[start : start + PIECE], dtype=np.float64)
             self._gram = blas.dsyrk(1.0, part.T, beta=1.0, c=self._gram, overwrite_c=1)
             self._cross += part.T @ goal
@@ -98,7 +101,7 @@ class RidgeSystem:
     rows: int
 
     def solve(self, ridge: float) -> Readout:
-        """By Cholesky factorisation; by least squares where the matrix is not positive definite to working precision."""
+        """By Cholesky factorisation; by least squares where rounding has made the matrix indefinite."""
         regular = self.gram.copy(order="F")
         regular.flat[:: len(regular) + 1] += ridge
         try:

@@ -64,10 +64,12 @@ class Scan:
                 _steps(list(drive), list(drive), before, before, self._scipy_add(), self.leak)
         if self.leak != 1.0:
             drive *= self.leak
-        return drive[-1].copy()
+        last: Array = drive[-1].copy()
+        return last
 
     def _by_torch(self, many: bool) -> bool:
-        return torch.backends.mkl.is_available() and (many or self._matrix.nnz >= MKL_CONNECTIONS)
+        available = bool(torch.backends.mkl.is_available())  # type: ignore[no-untyped-call]
+        return available and (many or self._matrix.nnz >= MKL_CONNECTIONS)
 
     def _measured(self, drive: Array, before: Array) -> None:
         """Through torch, on the number of threads that a few steps show to be quicker."""

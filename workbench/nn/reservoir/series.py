@@ -71,7 +71,7 @@ def narma10(steps: int, *, seed: int = 0, discard: int = 200) -> tuple[Double, D
     """Inputs u (steps,) even in [0, 0.5] and targets y (steps,) of the tenth-order moving average.
 
     y_{t+1} = 0.3 y_t + 0.05 y_t (y_t + … + y_{t-9}) + 1.5 u_{t-9} u_t + 0.1. Atiya & Parlos (2000). The target at
-    step t is y_{t+1}: what follows from the inputs up to t. Rare inputs make the system run away; these are drawn again.
+    step t is y_{t+1}: what follows from the inputs up to t. Rare inputs make it run away; they are drawn again.
     """
     generator = np.random.default_rng(seed)
     while True:
@@ -93,7 +93,8 @@ def nrmse(predicted: Double, wanted: Double, variance: float | None = None) -> f
 
 def valid_steps(predicted: Double, wanted: Double, spread: Double, threshold: float = 0.4) -> NDArray[np.int64]:
     """How many steps each free run (B, steps, D) stays right: until its error, over the root mean square of the true
-    signal about its mean (``spread``, its standard deviations (D,)), first exceeds ``threshold`` (Pathak et al. 2018)."""
+    signal about its mean (``spread``, its standard deviations (D,)), exceeds ``threshold``. Pathak et al. (2018)."""
     error = np.linalg.norm(predicted - wanted, axis=-1) / float(np.linalg.norm(spread))
     wrong = ~(error <= threshold)
-    return np.where(wrong.any(axis=1), wrong.argmax(axis=1), wrong.shape[1]).astype(np.int64)
+    steps: NDArray[np.int64] = np.where(wrong.any(axis=1), wrong.argmax(axis=1), wrong.shape[1]).astype(np.int64)
+    return steps

@@ -18,7 +18,7 @@ Array = NDArray[Any]
 DENSE_UNITS = 150
 """Up to this many units all eigenvalues are computed at once, which is then quicker than iterating for the largest."""
 SUBSPACE = 40
-"""Arnoldi vectors: a random matrix has many eigenvalues of nearly the largest modulus, which few vectors cannot part."""
+"""Arnoldi vectors: a random matrix has many eigenvalues of nearly the largest modulus, which few cannot part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
