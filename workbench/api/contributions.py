@@ -55,6 +55,12 @@ class Architecture:
     search: Ref | None = None
     traits: Ref | None = None
 
+    def offers(self, params: Params | None = None) -> frozenset[Trait]:
+        """The traits of a network with these options; without them, all that some options offer."""
+        if self.traits is None or params is None:
+            return self.accepts
+        return self.accepts & frozenset(self.traits.resolve()(params))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:

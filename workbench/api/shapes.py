@@ -77,14 +77,12 @@ def compatibility(
     Without ``params`` this asks whether any of its options can; with them (validated, or plain values) whether these
     do. :class:`WorkbenchError` for plain values that are no options of it.
     """
-    accepts, needs = architecture.accepts, task.needs
-    if architecture.traits is not None:
-        if task.shape is IOShape.MANY_TO_MANY_ALIGNED:
-            needs = needs | {Trait.ALIGNED}
-        if params is not None:
-            options = params if isinstance(params, Params) else validate(architecture.params, dict(params))
-            accepts = accepts & architecture.traits.resolve()(options)
-    missing = needs - accepts
+    needs = task.needs
+    if architecture.traits is not None and task.shape is IOShape.MANY_TO_MANY_ALIGNED:
+        needs = needs | {Trait.ALIGNED}
+    if params is not None and not isinstance(params, Params):
+        params = validate(architecture.params, dict(params))
+    missing = needs - architecture.offers(params)
     for trait in Trait:
         if trait in missing:
             return Compatibility(False, _REASONS[trait])
