@@ -204,6 +204,9 @@ def write_story(run: Any, reason: str, *, epochs: int = 7, steps: int = 200) -> 
                 patience=5,
                 seconds=11.0,
             )
+            keeps = 0.62 + 0.04 * epoch  # how much of the gradient is left after each step back
+            norms = tuple(0.8 * keeps**distance for distance in range(31))
+            journal.write(events.GradientFlow, epoch * steps, epoch=epoch, norms=norms)
             journal.write(
                 events.SamplePrediction, epoch * steps, epoch=epoch, result_kind="token_labels", results=answers(epoch)
             )

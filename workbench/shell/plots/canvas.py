@@ -31,6 +31,8 @@ class _Line:
     log: bool = False
     mark: Any = None
     points: bool = False
+    bold: bool = False
+    style: Qt.PenStyle | None = None
 
 
 _AHEAD = 0.1
@@ -101,6 +103,8 @@ class Canvas(QWidget):
         dashed: bool = False,
         faded: bool = False,
         points: bool = False,
+        bold: bool = False,
+        style: Qt.PenStyle | None = None,
     ) -> None:
         line = self._lines.get(name)
         new = line is None
@@ -109,7 +113,8 @@ class Canvas(QWidget):
                 symbol="o" if points else None, symbolSize=5, connect="all", skipFiniteCheck=True, antialias=not faded
             )
             text = pg.TextItem("", anchor=(0, 0.5)) if label else None
-            line = self._lines[name] = _Line(item, text, label, series, dashed, faded, x, y, points=points)
+            line = _Line(item, text, label, series, dashed, faded, x, y, points=points, bold=bold, style=style)
+            self._lines[name] = line
             self.item.addItem(item)
             if text is not None:
                 self.item.addItem(text, ignoreBounds=True)
@@ -149,6 +154,10 @@ class Canvas(QWidget):
             if line.mark is not None:
                 line.mark.setData([], [])
         self._by_hand = False
+
+    def line_names(self) -> list[str]:
+        """Every line there has been, those that are empty now too."""
+        return list(self._lines)
 
     def clear_others(self, chosen: str) -> None:
         """Empty every line whose name does not begin with ``chosen``."""
@@ -256,9 +265,9 @@ class Canvas(QWidget):
         if line.faded:
             colour = QColor(colour)
             colour.setAlphaF(0.45)
-        style = Qt.PenStyle.DashLine if line.dashed else self.theme.dash(line.series)
+        style = line.style or (Qt.PenStyle.DashLine if line.dashed else self.theme.dash(line.series))
         # width 1 where there are many points: pyqtgraph draws wide pens ten times slower
-        line.item.setPen(pg.mkPen(colour, width=1 if line.faded else 1.8, style=style))
+        line.item.setPen(pg.mkPen(colour, width=1 if line.faded else 2.8 if line.bold else 1.8, style=style))
         line.item.setSymbolPen(None)
         line.item.setSymbolBrush(colour)
         if line.label is not None:

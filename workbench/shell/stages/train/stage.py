@@ -13,12 +13,13 @@ from workbench.api.events import RunFinished, SamplePrediction, StepMetrics
 from workbench.api.events import Warning as RunWarning
 from workbench.shell.pace import Pace
 from workbench.shell.panels import panel_cards
+from workbench.shell.plots.gradient_flow import FlowHistory
 from workbench.shell.session import Session
 from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.train.data import Curves
 from workbench.shell.stages.train.pinned import PinnedCard
 from workbench.shell.stages.train.tiles import Tiles
-from workbench.shell.widgets import EmptyState, ErrorCard, ScrollColumn
+from workbench.shell.widgets import Button, EmptyState, ErrorCard, ScrollColumn
 
 REDRAW_MILLISECONDS = 200
 
@@ -32,6 +33,7 @@ class TrainStage(Stage):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
         self.curves = Curves()
+        self.flow = FlowHistory()
         self.view = session.run_view
         self._dirty = False
         self._plots_made = False
@@ -87,17 +89,36 @@ class TrainStage(Stage):
     def _make_plots(self) -> None:
         """Import pyqtgraph now: the first plot is about to be seen."""
         from workbench.shell.stages.train.plots import LossCard, SmallCard
+        from workbench.shell.stages.train.xray import XrayCard
 
         self.loss = LossCard(self.session, self.curves)
-        self.loss.setMinimumHeight(150)
+        self.xray = XrayCard(self.session, self.flow)
+        self.upper = QStackedWidget()
+        for large in (self.loss, self.xray):
+            large.setMinimumHeight(150)
+            self.upper.addWidget(large)
+        self.xray_button = Button(
+            "X-ray", kind="quiet", on_click=lambda: self.show_upper(self.xray), tip="How far back the gradient reaches"
+        )
+        self.loss.header.addWidget(self.xray_button)
+        self.loss_button = Button(
+            "Loss", kind="quiet", on_click=lambda: self.show_upper(self.loss), tip="The loss curve again"
+        )
+        self.xray.header.addWidget(self.loss_button)
         self.small = SmallCard(self.session, self.curves)
-        self.split.insertWidget(0, self.loss)
+        self.split.insertWidget(0, self.upper)
         self.split.setStretchFactor(0, 3)
         self.split.setStretchFactor(1, 2)
         self.lower_row.insertWidget(0, self.small, 1)
         for _, card in panel_cards(self.session, frozenset({"train"})):
             self.lower_row.addWidget(card, 1)
         self._plots_made = True
+
+    def show_upper(self, card: QWidget) -> None:
+        """The loss or the gradient X-ray as the large picture."""
+        self.upper.setCurrentWidget(card)
+        (self.loss_button if card is self.xray else self.xray_button).setFocus()
+        self._mark_dirty()
 
     def state(self) -> StageState:
         if self.view.is_live:
@@ -129,6 +150,9 @@ class TrainStage(Stage):
 
     def _restart(self) -> None:
         self.curves.clear()
+        self.flow.clear()
+        if self._plots_made:
+            self.xray.restart()
         self.pinned.restart()
         self._clear_messages()
         self.pages.setCurrentWidget(self.page_scroll if self.session.run is not None else self.empty)
@@ -138,6 +162,7 @@ class TrainStage(Stage):
 
     def _add(self, events: list[Event]) -> None:
         self.curves.add(events)
+        self.flow.add(events)
         sample: SamplePrediction | None = None
         for event in events:
             if isinstance(event, SamplePrediction):
@@ -211,5 +236,9 @@ class TrainStage(Stage):
         self._dirty = False
         self.loss.canvas.live = self.small.canvas.live = self.view.is_live
         self.small.metric_title = self.view.main_metric()[0]
-        self.loss.redraw()
+        if self.upper.currentWidget() is self.xray:
+            self.xray.canvas.live = self.view.is_live
+            self.xray.redraw()
+        else:
+            self.loss.redraw()
         self.small.redraw()

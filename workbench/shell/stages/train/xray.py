@@ -1,0 +1,216 @@
+"""Vanishing-gradient X-ray: how far back the loss reaches, epoch after epoch, with other runs laid over it.
+
+Importing this module imports pyqtgraph.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu, QStackedWidget, QWidget
+
+from workbench.api import WorkbenchError
+from workbench.shell.plots.canvas import Canvas
+from workbench.shell.plots.gradient_flow import FlowHistory, common_title, lesson, read_flow, shares
+from workbench.shell.session import Session
+from workbench.shell.widgets import Button, Card, EmptyState, Muted
+
+if TYPE_CHECKING:
+    from workbench.runs.folder import RunFolder
+
+OLDER = 6
+"""Faded profiles of earlier epochs."""
+MOST_OTHERS = 5
+"""Runs laid over: as many as there are colours besides the run's own."""
+_STYLES = (
+    Qt.PenStyle.DashLine,
+    Qt.PenStyle.DotLine,
+    Qt.PenStyle.DashDotLine,
+    Qt.PenStyle.DashDotDotLine,
+    Qt.PenStyle.DashLine,
+)
+WHAT = (
+    "After each validation this shows |∂L/∂h| against the distance back in time: how much of what the loss says "
+    "still reaches a state so many steps before it. It comes with the first validation."
+)
+FIXED = "The recurrent weights of this network are fixed and only its readout is solved for: no gradient goes back."
+
+
+class XrayCard(Card):
+    """The newest profile bold, older ones faded; every other run in its own colour and kind of line."""
+
+    def __init__(self, session: Session, history: FlowHistory, parent: QWidget | None = None) -> None:
+        super().__init__("Gradient X-ray", parent, subtitle="|∂L/∂h| against steps back in time")
+        self.session, self.history = session, history
+        self.others: dict[str, FlowHistory] = {}
+        """Run id → its profiles, for the runs laid over."""
+        self._order: list[str] = []
+        self.canvas = Canvas("Gradient X-ray", theme=session.theme, x_label="steps back", y_label="|∂L/∂h|")
+        self.canvas.first = 0.0
+        self.canvas.set_log(True)
+        self.share_button = Button("Share", kind="quiet", tip="As parts of the gradient at the step of the loss itself")
+        self.share_button.setCheckable(True)
+        self.share_button.toggled.connect(lambda _on: self.redraw())
+        self.compare_button = Button("Compare…", kind="quiet", tip="Lay other runs of this project over this one")
+        self.menu = QMenu(self)
+        self.menu.setAccessibleName("Runs to lay over")
+        self.menu.aboutToShow.connect(self.fill_menu)
+        self.compare_button.clicked.connect(
+            lambda _on=False: self.menu.popup(self.compare_button.mapToGlobal(self.compare_button.rect().bottomLeft()))
+        )
+        for widget in (self.share_button, self.compare_button):
+            self.header.addWidget(widget)
+        self.empty = EmptyState("No gradient yet", WHAT)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.empty)
+        self.pages.addWidget(self.canvas)
+        self.sentence = Muted("")
+        self.body.addWidget(self.pages, 1)
+        self.body.addWidget(self.sentence)
+        self.redraw()
+
+    # -- data ---------------------------------------------------------------------------------------------------
+
+    def restart(self) -> None:
+        """Another run is selected: it is not laid over itself."""
+        run = self.session.run
+        if run is not None and run.id in self.others:
+            self._drop(run.id)
+        project = self.session.project
+        if project is None:
+            for name in list(self.others):
+                self._drop(name)
+        self.redraw()
+
+    def fill_menu(self) -> None:
+        """The runs of the project, newest first; those laid over are ticked."""
+        self.menu.clear()
+        here = self.session.run
+        runs = [run for run in reversed(self.session.runs()) if here is None or run.id != here.id]
+        for run in runs[:30]:
+            action = QAction(f"{title_of(self.session, run)}  ·  {name_of(run)}", self.menu)
+            action.setCheckable(True)
+            action.setChecked(run.id in self.others)
+            action.setEnabled(run.id in self.others or len(self.others) < MOST_OTHERS)
+            action.toggled.connect(partial(self.lay_over, run))
+            self.menu.addAction(action)
+        if not runs:
+            nothing = self.menu.addAction("This is the only run of the project")
+            nothing.setEnabled(False)
+
+    def lay_over(self, run: RunFolder, on: bool = True) -> None:
+        """Read the X-ray of ``run`` and show it too; or take it away."""
+        if not on:
+            self._drop(run.id)
+            self.redraw()
+            return
+        title = title_of(self.session, run)
+        self.session.run_in_background(
+            lambda _progress, _cancelled: read_flow(run.journal_path, title),
+            partial(self._laid, run),
+            title="reading a run's gradients",
+            quiet=True,
+        )
+
+    def _laid(self, run: RunFolder, history: FlowHistory) -> None:
+        if history.newest is None:
+            self.session.notify(
+                WorkbenchError(
+                    f"The run {name_of(run)} has no gradients to show.",
+                    why="It was trained by an earlier version, ended before its first validation, or learns none.",
+                    fix="Train it again to see how far its gradient reaches.",
+                )
+            )
+            return
+        self.others[run.id] = history
+        if run.id not in self._order:
+            self._order.append(run.id)
+        self.redraw()
+
+    def _drop(self, name: str) -> None:
+        self.others.pop(name, None)
+
+    # -- drawing ------------------------------------------------------------------------------------------------
+
+    def redraw(self) -> None:
+        history, canvas = self.history, self.canvas
+        empty = history.newest is None and not self.others
+        self.pages.setCurrentIndex(0 if empty else 1)
+        self.sentence.setVisible(not empty)
+        if empty:
+            architecture = self._architecture()
+            fixed = architecture is not None and architecture.fitting == "closed_form"
+            self.empty.text.setText(FIXED if fixed else WHAT)
+            canvas.clear()
+            return
+        share = self.share_button.isChecked()
+        drawn: set[str] = set()
+        titles = self._titles()
+        if history.newest is not None:
+            for i, profile in enumerate(history.older(OLDER)):
+                drawn.add(self._line(f"older{i}", profile, share, series=0, faded=True))
+            label = f"{titles[0]}, epoch {history.epochs[-1]}"
+            drawn.add(self._line("newest", history.newest, share, series=0, label=label, bold=True))
+        for i, (name, other) in enumerate(self.others.items()):
+            assert other.newest is not None
+            series = 1 + self._order.index(name) % MOST_OTHERS
+            line = f"other{series}"
+            look = _STYLES[series - 1]
+            drawn.add(self._line(line, other.newest, share, series=series, label=titles[1 + i], style=look))
+        for line in canvas.line_names():
+            if line not in drawn:
+                canvas.set_line(line, np.empty(0), np.empty(0))
+        canvas.fit()
+        self.sentence.setText(self._lesson(titles))
+
+    def _line(self, name: str, profile: Any, share: bool, **look: Any) -> str:
+        values = shares(profile) if share else profile
+        self.canvas.set_line(name, np.arange(len(values), dtype=np.float64), np.maximum(values, 1e-12), **look)
+        return name
+
+    def _lesson(self, titles: list[str]) -> str:
+        if not self.others:
+            return lesson(self.history.newest)
+        said = [lesson(self.history.newest, titles[0])]
+        said += [lesson(other.newest, title) for other, title in zip(self.others.values(), titles[1:], strict=True)]
+        return " ".join(one for one in said if one)
+
+    def _titles(self) -> list[str]:
+        """How this run and those laid over are called, told apart."""
+        run = self.session.run
+        runs = {one.id: one for one in self.session.runs()} if self.others else {}
+        own = title_of(self.session, run) if run is not None else "this run"
+        titles = [own, *(other.title for other in self.others.values())]
+        names = [name_of(run) if run is not None else "", *(name_of(runs[i]) if i in runs else i for i in self.others)]
+        return common_title(titles, names)
+
+    def _architecture(self) -> Any:
+        run = self.session.run
+        if run is None:
+            return None
+        try:
+            return self.session.catalogue.architecture(run.config.architecture.id)
+        except WorkbenchError:
+            return None
+
+
+def title_of(session: Session, run: Any) -> str:
+    """The architecture of a run in words, its id where the plugin is gone."""
+    try:
+        name = run.config.architecture.id
+        return session.catalogue.architecture(name).title
+    except WorkbenchError:
+        return str(getattr(run, "id", "run"))
+
+
+def name_of(run: Any) -> str:
+    try:
+        return str(run.config.name or run.id)
+    except WorkbenchError:
+        return str(run.id)
+
+
