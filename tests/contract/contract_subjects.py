@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.api import (
+    SPLITS,
     Architecture,
     Contribution,
     Params,
@@ -25,17 +26,20 @@ from workbench.api import (
 from workbench.host import LoadedPlugins, load_plugins
 from workbench.testing import dataset
 from workbench.testing.datasets import GENERATORS
+from workbench.testing.tasks import GeneratedTasks
 
 EXAMPLE = Path(__file__).parents[1] / "third_party" / "recurra-example-plugin"
 SMALL_SIZE = 6
+FEW = {"text": 10, "generated_series": 5}
+"""Training records of the kinds whose records are long; 36 of every other."""
 
 
 @cache
 def loaded() -> LoadedPlugins:
-    """The installed plugins and, as somebody else's, the example of ``tests/third_party``."""
+    """The installed plugins, the generated tasks and, as somebody else's, the example of ``tests/third_party``."""
     if str(EXAMPLE) not in sys.path:
         sys.path.append(str(EXAMPLE))
-    return load_plugins(gui=True, extra=[("example", "recurra_example")])
+    return load_plugins(gui=True, extra=[("example", "recurra_example"), ("generated", GeneratedTasks())])
 
 
 def contributions(*types: type[Any]) -> list[Any]:
@@ -64,7 +68,6 @@ def options_of(params: type[Params], presets: tuple[Any, ...] = ()) -> Iterator[
 
     Combinations that the options themselves refuse are left out.
     """
-    small = small_sizes(params)
     candidates: list[dict[str, Any]] = [{}, *(dict(preset.values) for preset in presets)]
     for spec in describe(params):
         values: tuple[Any, ...] = ()
@@ -77,7 +80,7 @@ def options_of(params: type[Params], presets: tuple[Any, ...] = ()) -> Iterator[
         candidates += [{spec.name: value} for value in values]
     seen: list[dict[str, Any]] = []
     for candidate in candidates:
-        merged = {**candidate, **small}
+        merged = {**candidate, **small_sizes(params, candidate)}
         try:
             validate(params, merged)
         except WorkbenchError:
@@ -87,43 +90,72 @@ def options_of(params: type[Params], presets: tuple[Any, ...] = ()) -> Iterator[
             yield merged
 
 
-def small_sizes(params: type[Params]) -> dict[str, Any]:
-    """Options that count units, kept small so that the suite takes seconds."""
-    return {
-        spec.name: max(SMALL_SIZE, int(spec.minimum or 1))
-        for spec in describe(params)
-        if spec.kind == "int" and (spec.name.endswith("_size") or spec.unit in ("units", "dimensions", "features"))
-    }
+def small_sizes(params: type[Params], chosen: dict[str, Any] | None = None, size: int = SMALL_SIZE) -> dict[str, Any]:
+    """Options that count units, kept small so that the suite takes seconds; those of rows (layers) too."""
+    small: dict[str, Any] = {}
+    for spec in describe(params):
+        if spec.kind == "int" and _counts_units(spec.name, spec.unit):
+            small[spec.name] = max(size, int(spec.minimum or 1))
+        elif spec.row is not None:
+            names = [one.name for one in describe(spec.row) if one.kind == "int" and _counts_units(one.name, one.unit)]
+            rows = (chosen or {}).get(spec.name, spec.default)
+            small[spec.name] = [{**_plain(row), **dict.fromkeys(names, size)} for row in rows]
+    return small
 
 
-def encoders() -> list[tuple[Architecture, dict[str, Any]]]:
-    """Every architecture that reads sequences, with every set of options worth trying."""
+def _counts_units(name: str, unit: str) -> bool:
+    return name.endswith("_size") or unit in ("units", "dimensions", "features")
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    return dict(row) if isinstance(row, dict) else dict(row.model_dump(mode="json"))
+
+
+def traits_of(architecture: Architecture, options: dict[str, Any]) -> frozenset[Trait]:
+    """What ``architecture`` offers with these options; one whose options decide nothing gives a state for each step."""
+    if architecture.traits is None:
+        return architecture.accepts | {Trait.ALIGNED}
+    offered: frozenset[Trait] = architecture.traits.resolve()(validate(architecture.params, options))
+    return architecture.accepts & offered
+
+
+def families(trait: Trait) -> list[tuple[Architecture, dict[str, Any]]]:
+    """Every architecture that offers ``trait``, with every set of options worth trying."""
     return [
         (architecture, options)
         for architecture in contributions(Architecture)
-        if Trait.SEQUENCE in architecture.accepts
+        if trait in architecture.accepts
         for options in options_of(architecture.params, architecture.presets)
     ]
 
 
+def encoders() -> list[tuple[Architecture, dict[str, Any]]]:
+    """Every architecture that reads sequences and nothing else."""
+    return [(one, options) for one, options in families(Trait.SEQUENCE) if Trait.DECODER not in one.accepts]
+
+
 def pairs() -> list[tuple[Task, Architecture]]:
-    return [
-        (task, architecture)
-        for task in contributions(Task)
-        for architecture in contributions(Architecture)
-        if compatibility(task, architecture)
-    ]
+    """Every task with every architecture that its default options fit."""
+    return [(task, one) for task, one in all_pairs() if compatibility(task, one, small_sizes(one.params))]
+
+
+def all_pairs() -> list[tuple[Task, Architecture]]:
+    return [(task, architecture) for task in contributions(Task) for architecture in contributions(Architecture)]
 
 
 def records_for(task: Task) -> dict[str, list[Record]]:
-    """A small data set for ``task``: generated, or a sample of its own record type, some tens of records."""
+    """A small data set for ``task``: of a sample made for it, generated, or of any sample of its record type."""
+    few = FEW.get(task.record, 36)
+    samples = [sample for sample in loaded().catalogue.samples() if sample.record == task.record]
+    samples.sort(key=lambda sample: sample.task != task.id)
+    if samples and (samples[0].task == task.id or task.record not in GENERATORS):
+        sizes = {"train": few, "validation": max(3, few // 3), "test": max(3, few // 4)}
+        splits: dict[str, list[Record]] = {name: [] for name in SPLITS}
+        for split, _document, record in samples[0].factory.resolve()():
+            if split in splits and len(splits[split]) < sizes[split]:
+                splits[split].append(record)
+        splits["test"] = splits["test"] or splits["validation"][: sizes["test"]]
+        return splits
     if task.record in GENERATORS:
-        return dataset(task.record, train=48, validation=12, test=12)
-    for sample in loaded().catalogue.samples():
-        if sample.record == task.record:
-            splits: dict[str, list[Record]] = {"train": [], "validation": [], "test": []}
-            for split, _document, record in sample.factory.resolve()():
-                if split in splits and len(splits[split]) < 48:
-                    splits[split].append(record)
-            return splits
+        return dataset(task.record, train=few, validation=max(3, few // 3), test=max(3, few // 4))
     raise AssertionError(f"no plugin brings a sample of {task.record!r} records for the task {task.id!r}")

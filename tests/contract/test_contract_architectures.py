@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from contract_subjects import encoders, name_of
+from contract_subjects import encoders, name_of, traits_of
 
 from workbench.api import Architecture, Trait, validate
 from workbench.nn.contract import Encoded, Encoder
@@ -115,9 +115,8 @@ def test_a_trace_holds_the_states_of_the_forward_pass(encoder: Encoder, x: torch
             if name in BOUNDED_GATES:
                 assert values.min() >= 0
                 assert values.max() <= 1
-    directions = [layers[-1]]  # of the last layer: one, or two beside each other
-    if len(layers) > 1 and layers[-2].direction != layers[-1].direction:
-        directions.insert(0, layers[-2])
+    directions = [layer for layer in layers if layer.name == layers[-1].name]  # one, or two beside each other
+    states = states.repeat(encoder.subsampling, axis=0)[:length]  # a state is shown at every step it stands for
     joined = np.concatenate([layer.states for layer in directions], axis=1)
     if joined.shape != states.shape:  # an architecture may add the directions instead
         joined = sum(layer.states for layer in directions)
@@ -125,10 +124,10 @@ def test_a_trace_holds_the_states_of_the_forward_pass(encoder: Encoder, x: torch
 
 
 def test_a_causal_network_steps_as_it_reads_and_others_say_they_cannot(
-    encoder: Encoder, x: torch.Tensor, architecture: Architecture
+    encoder: Encoder, x: torch.Tensor, architecture: Architecture, options: dict[str, Any]
 ) -> None:
     row = x[:1, : int(LENGTHS[0])]
-    if Trait.CAUSAL not in architecture.accepts:
+    if Trait.CAUSAL not in traits_of(architecture, options):
         with pytest.raises(TypeError, match="cannot be stepped"):
             encoder.step(row[:, 0], None)
         return
@@ -141,14 +140,14 @@ def test_a_causal_network_steps_as_it_reads_and_others_say_they_cannot(
 
 
 def test_a_causal_network_sees_no_future_and_goes_on_from_its_state(
-    encoder: Encoder, x: torch.Tensor, architecture: Architecture
+    encoder: Encoder, x: torch.Tensor, architecture: Architecture, options: dict[str, Any]
 ) -> None:
     row, length = x[:1, :7], LENGTHS[:1]
     whole = encoder(row, length).states
     changed = row.clone()
     changed[:, 4:] += 1.0
     other = encoder(changed, length).states
-    if Trait.CAUSAL not in architecture.accepts:
+    if Trait.CAUSAL not in traits_of(architecture, options):
         assert not torch.allclose(other[:, :4], whole[:, :4]), "a network that reads both ways sees what comes"
         return
     torch.testing.assert_close(other[:, :4], whole[:, :4], rtol=0, atol=TOLERANCE)

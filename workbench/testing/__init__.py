@@ -5,15 +5,20 @@ In the ``conftest.py`` of a plugin::
     pytest_plugins = ["workbench.testing.fixtures", "workbench.testing.guards"]
 """
 
-from workbench.testing.datasets import dataset, tagged_sentences, texts
+from workbench.testing.datasets import dataset, labelled_texts, labelled_vectors, short_series, tagged_sentences, texts
 from workbench.testing.fakes import FakeHandle, FakeRegistrar, FakeWorker, contributions_of
+from workbench.testing.tasks import GeneratedTasks
 
 __all__ = [
     "FakeHandle",
     "FakeRegistrar",
     "FakeWorker",
+    "GeneratedTasks",
     "contributions_of",
     "dataset",
+    "labelled_texts",
+    "labelled_vectors",
+    "short_series",
     "tagged_sentences",
     "texts",
 ]

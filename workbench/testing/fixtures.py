@@ -19,6 +19,7 @@ from workbench.api import Catalogue, TaggedTokens
 from workbench.host import LoadedPlugins, load_plugins
 from workbench.testing.datasets import Splits, dataset, tagged_sentences
 from workbench.testing.fakes import FakeRegistrar, FakeWorker
+from workbench.testing.tasks import GeneratedTasks
 
 if TYPE_CHECKING:
     from workbench.project import Project
@@ -36,6 +37,20 @@ def loaded_plugins() -> LoadedPlugins:
 @pytest.fixture
 def catalogue(loaded_plugins: LoadedPlugins) -> Catalogue:
     return loaded_plugins.catalogue
+
+
+@pytest.fixture
+def generated_plugins() -> LoadedPlugins:
+    """Every installed plugin and the generated tasks, one for each shape: what an architecture is tried on.
+
+    ``workbench.testing.datasets.dataset(task.record)`` or the task's own sample has records for each of them.
+    """
+    return load_plugins(extra=[("generated", GeneratedTasks())])
+
+
+@pytest.fixture
+def generated_catalogue(generated_plugins: LoadedPlugins) -> Catalogue:
+    return generated_plugins.catalogue
 
 
 @pytest.fixture
