@@ -13,9 +13,8 @@ from workbench.nn.recurrent.scan import Note, Program, Stage
 from workbench.nn.recurrent.scan_layer import ScanLayer
 
 
-def _gates(note: Note, total: Tensor, hidden: Tensor) -> tuple[Tensor, ...]:
-    reset, update = total.sigmoid().chunk(2, dim=-1)
-    return note("reset", reset) * hidden, note("update", update)
+def _gates(note: Note, reset: Tensor, update: Tensor, hidden: Tensor) -> tuple[Tensor, ...]:
+    return note("reset", reset.sigmoid()) * hidden, note("update", update.sigmoid())
 
 
 def _state(note: Note, total: Tensor, hidden: Tensor, update: Tensor) -> tuple[Tensor, ...]:
@@ -32,7 +31,7 @@ class GruBeforeLayer(ScanLayer):
     recurrent_weights = ("weight_hh",)
     program = Program(
         (
-            Stage(_gates, ("masked", "update"), (("h", "U_rz"),), add="rz", reads=("h",)),
+            Stage(_gates, ("masked", "update"), (("h", "U_rz"),), gates=2, add="rz", reads=("h",)),
             Stage(_state, ("h'",), (("masked", "U_n"),), add="n", reads=("h", "update")),
         ),
         inputs=("rz", "n"),

@@ -30,8 +30,10 @@ class IndRnnLayer(ScanLayer):
 
     Over T steps a memory changes by uᵀ and nothing else, so |u| ≤ ``recurrent_bound`` keeps the gradient in hand; u
     starts evenly between 0 and the bound (section 3.1 of the paper; the bound is 2^(1/T) there). What the optimiser
-    moves beyond it counts as the bound itself. There is no recurrent matrix, hence no recurrent weight dropout.
+    moves beyond it counts as the bound itself.
     """
+
+    recurrent_weights = ("recurrent",)
 
     def __init__(
         self, input_size: int, hidden_size: int, nonlinearity: Nonlinearity = "relu", recurrent_bound: float = 1.0

@@ -18,28 +18,38 @@ from workbench.nn.recurrent.scan import Note, Program, Stage
 from workbench.nn.recurrent.scan_layer import ScanLayer
 
 
-def lstm_step(note: Note, total: Tensor, cell: Tensor) -> tuple[Tensor, ...]:
-    """The pointwise part of an LSTM's step, gates in torch's order: input, forget, candidate, output."""
-    size = cell.shape[-1]
-    opened = total[..., : 2 * size].sigmoid()
-    admit, keep = note("input", opened[..., :size]), note("forget", opened[..., size:])
-    candidate = note("candidate", total[..., 2 * size : 3 * size].tanh())
-    emit = note("output", total[..., 3 * size :].sigmoid())
-    after = torch.addcmul(keep * cell, admit, candidate)
-    return emit * after.tanh(), after
-
-
-def peephole_step(
-    note: Note, total: Tensor, cell: Tensor, to_input: Tensor, to_forget: Tensor, to_output: Tensor
+def cell_and_gate(
+    note: Note, admit: Tensor, keep: Tensor, candidate: Tensor, emit: Tensor, cell: Tensor
 ) -> tuple[Tensor, ...]:
-    """The same with gates that see the cell: input and forget gate the one before, the output gate the new one."""
-    admit, keep, candidate, emit = total.chunk(4, dim=-1)
+    """The new cell and the output gate of an LSTM; gates in torch's order: input, forget, candidate, output."""
+    admit, keep = note("input", admit.sigmoid()), note("forget", keep.sigmoid())
+    candidate, emit = note("candidate", candidate.tanh()), note("output", emit.sigmoid())
+    return torch.addcmul(keep * cell, admit, candidate), emit
+
+
+def shown(note: Note, cell: Tensor, emit: Tensor) -> tuple[Tensor, ...]:
+    """What the output gate lets through of the cell."""
+    return (emit * cell.tanh(),)
+
+
+def _peephole_cell(
+    note: Note,
+    admit: Tensor,
+    keep: Tensor,
+    candidate: Tensor,
+    emit: Tensor,
+    cell: Tensor,
+    to_input: Tensor,
+    to_forget: Tensor,
+) -> tuple[Tensor, ...]:
+    """Input and forget gate see the cell before; the output gate must wait for the new one."""
     admit = note("input", torch.addcmul(admit, cell, to_input).sigmoid())
     keep = note("forget", torch.addcmul(keep, cell, to_forget).sigmoid())
-    candidate = note("candidate", candidate.tanh())
-    after = torch.addcmul(keep * cell, admit, candidate)
-    emit = note("output", torch.addcmul(emit, after, to_output).sigmoid())
-    return emit * after.tanh(), after
+    return torch.addcmul(keep * cell, admit, note("candidate", candidate.tanh())), emit
+
+
+def _peephole_shown(note: Note, cell: Tensor, emit: Tensor, to_output: Tensor) -> tuple[Tensor, ...]:
+    return (note("output", torch.addcmul(emit, cell, to_output).sigmoid()) * cell.tanh(),)
 
 
 def _project(note: Note, total: Tensor) -> tuple[Tensor, ...]:
@@ -78,9 +88,19 @@ class LstmOptionsLayer(ScanLayer):
             chrono_bias(self.bias, chrono)
         self.peepholes = nn.Parameter(torch.zeros(3, hidden_size)) if peepholes else None
         vectors = ("p_i", "p_f", "p_o") if peepholes else ()
-        step = peephole_step if peepholes else lstm_step
         written = "m" if projection else "h'"
-        stages = [Stage(step, (written, "c'"), (("h", "U"),), add="x", reads=("c",), vectors=vectors)]
+        stages = [
+            Stage(
+                _peephole_cell if peepholes else cell_and_gate,
+                ("c'", "o"),
+                (("h", "U"),),
+                gates=4,
+                add="x",
+                reads=("c",),
+                vectors=vectors[:2],
+            ),
+            Stage(_peephole_shown if peepholes else shown, (written,), reads=("c'", "o"), vectors=vectors[2:]),
+        ]
         matrices: tuple[str, ...] = ("U",)
         if projection:
             self.weight_hr = nn.Parameter(torch.empty(projection, hidden_size))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.nn.initialisation import forget_block, initialise_blocks
-from workbench.nn.recurrent.lstm_options import lstm_step
+from workbench.nn.recurrent.lstm_options import cell_and_gate, shown
 from workbench.nn.recurrent.scan import Note, Program, Stage
 from workbench.nn.recurrent.scan_layer import ScanLayer
 
@@ -56,7 +56,8 @@ class MogrifierLayer(ScanLayer):
             matrices.append(name)
             stages.append(Stage(_mogrify, (written,), ((source, name),), reads=(read,)))
             x, h = (written, h) if odd else (x, written)
-        stages.append(Stage(lstm_step, ("h'", "c'"), ((x, "W"), (h, "U")), add="b", reads=("c",)))
+        stages.append(Stage(cell_and_gate, ("c'", "o"), ((x, "W"), (h, "U")), gates=4, add="b", reads=("c",)))
+        stages.append(Stage(shown, ("h'",), reads=("c'", "o")))
         self.program = Program(
             tuple(stages), (("h", "h'"), ("c", "c'")), inputs=("x", "b"), matrices=(*matrices, "W", "U")
         )

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from workbench.nn.functions import apply
 
-BLOCK = 1 << 16
+BLOCK = 1 << 18
 """Values of a block in the backward pass: what stays in the cache."""
 
 Note = Callable[[str, Tensor], Tensor]
@@ -39,15 +39,19 @@ def unnoted(name: str, value: Tensor) -> Tensor:
 class Stage:
     """Products, then pointwise work.
 
-    ``compute(note, total, *reads, *vectors)`` → one value (…, W) for each of ``writes``. ``total`` (…, G·W) is what
-    stands at the input ``add`` plus, for each of ``products``, a register (…, S) times the transposed matrix (G·W, S).
-    ``reads`` are registers or inputs (…, W) and ``vectors`` parameters (W,). Unit u of what is written may depend only
-    on units u, u + W, u + 2W… of ``total`` and on unit u of the others.
+    ``compute(note, *total, *reads, *vectors)`` → one value (…, W) for each of ``writes``. The total (…, G·W) is what
+    stands at the input ``add`` plus, for each of ``products``, a register (…, S) times the transposed matrix (G·W, S);
+    it comes as ``gates`` = G parts (…, W). ``reads`` are registers or inputs (…, W) and ``vectors`` parameters (W,).
+    Unit u of what is written may depend only on unit u of each of these, and nothing is changed in place.
+
+    What passes through one value on its way to several (h and c through c in an LSTM) is best written by a stage and
+    read by the next: derivatives then go through it once.
     """
 
     compute: Callable[..., tuple[Tensor, ...]]
     writes: tuple[str, ...]
     products: tuple[tuple[str, str], ...] = ()
+    gates: int = 1
     add: str = ""
     reads: tuple[str, ...] = ()
     vectors: tuple[str, ...] = ()
@@ -79,6 +83,12 @@ def scan(program: Program, tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
     return found
 
 
+def _parts(stage: Stage, total: Tensor | None) -> tuple[Tensor, ...]:
+    if total is None:
+        return ()
+    return (total,) if stage.gates == 1 else total.chunk(stage.gates, dim=-1)
+
+
 def one_step(program: Program, tensors: Mapping[str, Tensor], note: Note = unnoted) -> dict[str, Tensor]:
     """All registers after one step; ``tensors`` holds the inputs (B, ·) of this step alone."""
     registers = dict(tensors)
@@ -87,7 +97,9 @@ def one_step(program: Program, tensors: Mapping[str, Tensor], note: Note = unnot
         for source, matrix in stage.products:
             product = registers[source] @ registers[matrix].t()
             total = product if total is None else total + product
-        values = stage.compute(note, total, *(registers[name] for name in (*stage.reads, *stage.vectors)))
+        values = stage.compute(
+            note, *_parts(stage, total), *(registers[name] for name in (*stage.reads, *stage.vectors))
+        )
         registers.update(zip(stage.writes, values, strict=True))
     return registers
 
@@ -143,39 +155,48 @@ def _forward(program: Program, tensors: Mapping[str, Tensor], keep: bool) -> tup
     state_at: list[Sequence[Tensor]] = []
     for before, _ in program.carried:
         start = tensors[before]
-        values = start.new_empty(steps + 1, batch, start.shape[1])
-        values[0] = start
-        states.append(values)
-        state_at.append(values.unbind())
+        states.append(start.new_empty(steps + 1, batch, start.shape[1]))
+        states[-1][0] = start
+        state_at.append(states[-1].unbind())
     fixed = {name: tensors[name] for name in program.vectors}
     transposed = {name: tensors[name].t() for name in program.matrices}
     input_at = {name: tensors[name].unbind() for name in program.inputs}
-    kept_totals: list[list[Tensor]] = [[] for _ in program.stages]
     carried_after = {after for _, after in program.carried}
     kept: dict[str, list[Tensor]] = {
         name: [] for stage in program.stages for name in stage.writes if name not in carried_after
     }
+    totals: list[Tensor | None] = []
+    plan: list[tuple[Stage, Sequence[Tensor], tuple[str, ...]]] = []
+    for stage in program.stages:
+        rows: Tensor | None = None
+        if stage.products:
+            first = tensors[stage.products[0][1]]
+            rows = first.new_empty(steps if keep else 1, batch, first.shape[0])
+        totals.append(rows)
+        total_at: Sequence[Tensor] = () if rows is None else rows.unbind() if keep else (rows[0],) * steps
+        plan.append((stage, total_at, (*stage.reads, *stage.vectors)))
     registers: dict[str, Tensor] = dict(fixed)
     for step in range(steps):
-        for name, values in input_at.items():
-            registers[name] = values[step]
+        for name, values_at in input_at.items():
+            registers[name] = values_at[step]
         for (before, _), at in zip(program.carried, state_at, strict=True):
             registers[before] = at[step]
-        for number, stage in enumerate(program.stages):
-            total = registers[stage.add] if stage.add else None
+        for stage, total_at, read in plan:
+            total: Tensor | None = registers[stage.add] if stage.add else None
             for source, matrix in stage.products:
-                other = registers[source]
-                total = other @ transposed[matrix] if total is None else torch.addmm(total, other, transposed[matrix])
-            if keep and total is not None and stage.products:
-                kept_totals[number].append(total)
-            values = stage.compute(unnoted, total, *[registers[name] for name in (*stage.reads, *stage.vectors)])
+                other, out = registers[source], total_at[step]
+                if total is None:
+                    total = torch.mm(other, transposed[matrix], out=out)
+                else:
+                    total = torch.addmm(total, other, transposed[matrix], out=out)
+            values = stage.compute(unnoted, *_parts(stage, total), *[registers[name] for name in read])
             for name, value in zip(stage.writes, values, strict=True):
                 registers[name] = value
                 if keep and name in kept:
                     kept[name].append(value)
         for (_, after), at in zip(program.carried, state_at, strict=True):
             at[step + 1].copy_(registers[after])
-    return tuple(states), {"totals": kept_totals, "registers": kept}
+    return tuple(states), {"totals": totals, "registers": kept}
 
 
 class _Backward:
@@ -231,7 +252,7 @@ class _Backward:
         order = list(reversed(flats))
         for offset in range(part.stop - part.start - 1, -1, -1):
             for flat in order:
-                flat.back(offset, part.start + offset)
+                flat.back(offset)
         for flat in flats:
             flat.finish()
 
@@ -243,95 +264,118 @@ class _FlatStage:
         self.owner, self.stage, self.part = owner, stage, part
         total: Tensor | None = None
         if stage.products:
-            total = torch.stack(owner.kept["totals"][number][part])
+            total = owner.kept["totals"][number][part]
         elif stage.add:
             total = owner.tensors[stage.add][part]
         with torch.enable_grad():
-            self.total = None if total is None else total.detach().requires_grad_()
+            self.totals = [piece.detach().requires_grad_() for piece in _parts(stage, total)]
             self.reads = {name: owner._values(name, part).detach().requires_grad_() for name in stage.reads}
             self.vectors = {name: owner.tensors[name].detach().requires_grad_() for name in stage.vectors}
-            self.outputs = stage.compute(unnoted, self.total, *self.reads.values(), *self.vectors.values())
+            self.outputs = stage.compute(unnoted, *self.totals, *self.reads.values(), *self.vectors.values())
+        self.d_total: Tensor | None = None
+        """Derivatives by the total (T, B, G, W); becomes δ of the total in place."""
+        if stage.products and total is not None:
+            self.d_total = total.new_empty(*total.shape[:2], stage.gates, total.shape[2] // stage.gates)
         self._differentiate()
 
     def _differentiate(self) -> None:
         stage, owner = self.stage, self.owner
         recurrent = [name for name in stage.reads if name in owner.target]
-        through_total = bool(stage.products)
         leaves = [self.reads[name] for name in recurrent]
-        if through_total and self.total is not None:
-            leaves.append(self.total)
+        if stage.products:
+            leaves += self.totals
         self.paths: list[tuple[Sequence[Tensor], Sequence[Tensor], list[Tensor]]] = []
         """(gradient at what is written, derivative, where it goes), for each way from a written to a read register."""
-        self.to_total: list[tuple[Sequence[Tensor], Sequence[Tensor]]] = []
-        self.d_total: Tensor | None = None
+        self.scaled: list[tuple[Sequence[Tensor], Sequence[Tensor]]] = []
+        """(gradient at what is written, derivatives by parts of the total), which become δ of those parts in place."""
+        self.added: list[tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]]] = []
+        """The same for a part that another written value depends on too, and where it is added."""
+        filled: set[int] = set()
         for name, output in zip(stage.writes, self.outputs, strict=True):
             if not leaves or not output.requires_grad:
                 continue
-            factors: tuple[Tensor | None, ...] = torch.autograd.grad(
+            found: tuple[Tensor | None, ...] = torch.autograd.grad(
                 output, leaves, torch.ones_like(output), retain_graph=True, allow_unused=True
             )
             arriving = owner.target[name][self.part]
-            for read, factor in zip(recurrent, factors, strict=False):
+            for read, factor in zip(recurrent, found, strict=False):
                 if factor is not None:
                     self.paths.append((arriving, factor.unbind(), owner.target[read][self.part]))
-            last = factors[-1]
-            if through_total and last is not None:
-                factor = last.contiguous()
-                if any(other is not None and other.data_ptr() == factor.data_ptr() for other in factors[:-1]):
-                    factor = factor.clone()
-                gates = factor.shape[2] // output.shape[2]
-                if self.d_total is None:
-                    self.d_total = factor  # becomes δ of the total in place
-                wide = factor.view(*factor.shape[:2], gates, output.shape[2])
-                self.to_total.append(([at.unsqueeze(1) for at in arriving], wide.unbind()))
-        self.total_at = () if self.d_total is None else self.d_total.unbind()
+            if self.d_total is not None:
+                wide = [at.unsqueeze(1) for at in arriving]
+                fresh = [
+                    g for g, factor in enumerate(found[len(recurrent) :]) if factor is not None and g not in filled
+                ]
+                for gate, factor in enumerate(found[len(recurrent) :]):
+                    if factor is None:
+                        continue
+                    if gate in filled:
+                        self.added.append((arriving, factor.unbind(), self.d_total[:, :, gate].unbind()))
+                    else:
+                        self.d_total[:, :, gate] = factor
+                for first, last in _runs(fresh):
+                    self.scaled.append((wide, self.d_total[:, :, first : last + 1].unbind()))
+                filled.update(fresh)
+        if self.d_total is not None:
+            for gate in set(range(stage.gates)) - filled:
+                self.d_total[:, :, gate] = 0.0
+            self.total_at = self.d_total.view(*self.d_total.shape[:2], -1).unbind()
         self.products = [
             (owner.target[source][self.part], owner.tensors[matrix])
             for source, matrix in stage.products
             if source in owner.target
         ]
 
-    def back(self, offset: int, step: int) -> None:
+    def back(self, offset: int) -> None:
         """From the gradients at what this stage wrote at a step to those at what it read."""
         for arriving, factor, target in self.paths:
             target[offset].addcmul_(arriving[offset], factor[offset])
-        if self.to_total:
-            arriving, factor = self.to_total[0]
-            gradient = factor[offset].mul_(arriving[offset])
-            for arriving, other in self.to_total[1:]:
-                gradient.addcmul_(arriving[offset], other[offset])
-            total = self.total_at[offset]
-            for target, matrix in self.products:
-                target[offset].addmm_(total, matrix)
+        for arriving, factor in self.scaled:
+            factor[offset].mul_(arriving[offset])
+        for arriving, factor, parts in self.added:
+            parts[offset].addcmul_(arriving[offset], factor[offset])
+        for target, matrix in self.products:
+            target[offset].addmm_(self.total_at[offset], matrix)
 
     def finish(self) -> None:
         """The sums over steps, now that every gradient of the block is known."""
         owner, stage, part = self.owner, self.stage, self.part
         if self.d_total is not None:
-            flat = self.d_total.view(-1, self.d_total.shape[2])
+            d_total = self.d_total.flatten(2)
+            flat = d_total.flatten(0, 1)
             for source, matrix in stage.products:
                 values = owner._values(source, part)
                 owner.found[matrix].addmm_(flat.t(), values.reshape(-1, values.shape[2]))
                 if source not in owner.target:  # an input that is multiplied at every step
-                    owner.found[source][part] += self.d_total @ owner.tensors[matrix]
+                    owner.found[source][part] += d_total @ owner.tensors[matrix]
             if stage.add:
-                owner.found[stage.add][part] += self.d_total
-        rest = {name: leaf for name, leaf in self.reads.items() if name not in owner.target} | self.vectors
-        if not stage.products and self.total is not None:
-            rest[stage.add] = self.total
+                owner.found[stage.add][part] += d_total
+        leaves = {name: leaf for name, leaf in self.reads.items() if name not in owner.target} | self.vectors
+        pieces = self.totals if stage.add and not stage.products else []
+        rest = [*leaves.values(), *pieces]
         if not rest:
             return
         written = [(o, n) for o, n in zip(self.outputs, stage.writes, strict=True) if o.requires_grad]
         found: tuple[Tensor | None, ...] = torch.autograd.grad(
-            [output for output, _ in written],
-            list(rest.values()),
-            [owner.delta[name][part] for _, name in written],
-            allow_unused=True,
+            [output for output, _ in written], rest, [owner.delta[name][part] for _, name in written], allow_unused=True
         )
-        for name, gradient in zip(rest, found, strict=True):
-            if gradient is None:
-                continue
-            if name in stage.vectors:
-                owner.found[name] += gradient
-            else:
-                owner.found[name][part] += gradient
+        for name, gradient in zip(leaves, found, strict=False):
+            if gradient is not None:
+                at = owner.found[name] if name in stage.vectors else owner.found[name][part]
+                at += gradient
+        for piece, gradient in zip(
+            _parts(stage, owner.found[stage.add][part]) if pieces else (), found[len(leaves) :], strict=True
+        ):
+            if gradient is not None:
+                piece += gradient
+
+
+def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Ascending ``numbers`` as stretches without a gap: first and last of each."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and found[-1][1] == number - 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found
