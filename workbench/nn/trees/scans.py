@@ -203,8 +203,10 @@ class _ChildSumLstm(torch.autograd.Function):
         s: Structure = ctx.s
         if torch.is_grad_enabled():
 
-            def loop(h0: Tensor, c0: Tensor, pre: Tensor | None, w: Tensor, b: Tensor, wf: Tensor, bf: Tensor) -> Tensor:
-                return compose_levels(s, (h0, c0), child_sum_lstm_node(s, pre, w, b, wf, bf))[0]
+            def loop(
+                h: Tensor, c: Tensor, pre: Tensor | None, weight: Tensor, bias: Tensor, f_weight: Tensor, f_bias: Tensor
+            ) -> Tensor:
+                return compose_levels(s, (h, c), child_sum_lstm_node(s, pre, weight, bias, f_weight, f_bias))[0]
 
             return tuple(_replay(ctx, loop, gradients[0]))
         h0, _, pre, weight, _, f_weight, _, _ = ctx.saved_tensors
