@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
+
+from pydantic import field_validator
 
 from workbench.api import (
     Architecture,
@@ -93,7 +96,6 @@ class EchoStateParams(Params):
     )
     ridges: tuple[float, ...] = option(
         (1e-6, 1e-4, 1e-2, 1e-1, 1.0, 10.0, 100.0),
-        gt=0,
         what="Ridge penalties to choose from: the one of least error on the validation split is kept.",
         when="Add smaller ones for exact series, larger ones where a free run diverges.",
         typical="1e-8 to 100",
@@ -133,6 +135,13 @@ class EchoStateParams(Params):
         when="gradient for a loss that squared error stands for badly.",
         typical="ridge",
     )
+
+    @field_validator("ridges")
+    @classmethod
+    def _positive(cls, ridges: tuple[float, ...]) -> tuple[float, ...]:
+        if not ridges or not all(0 < ridge < math.inf for ridge in ridges):
+            raise ValueError("every ridge is a finite number above 0, and there is at least one")
+        return ridges
 
 
 EQUATIONS = """
