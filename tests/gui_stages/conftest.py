@@ -46,7 +46,7 @@ class StageCatalogue:
         return ()
 
     def task(self, id: str) -> Any:
-        return SimpleNamespace(record="tagged_tokens")
+        return SimpleNamespace(record="tagged_tokens", metrics=())
 
     def architecture(self, id: str) -> Any:
         raise WorkbenchError(f"no architecture {id}")
