@@ -427,6 +427,15 @@ class Generates(Protocol):
 
 
 @runtime_checkable
+class KnowsWritten(Protocol):
+    """What a task that :class:`Generates` may have besides: an answer as a target, to trace the decoder along it."""
+
+    def written(self, encoding: Encoding, result: Result, codec: Codec) -> Encoding:
+        """``encoding`` with what ``result`` says was written (and its end) in the place of the target."""
+        ...
+
+
+@runtime_checkable
 class TiesWeights(Protocol):
     """A head that shares a weight with the embedder: told once, when both are built.
 
