@@ -1,10 +1,12 @@
-"""What the stages Use, Evaluate and Explain ask about the selected run: is there a model, and is it still learning."""
+"""What the stages ask about the selected run: is there a model, is it still learning, and what did it do inside."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.api import Result, TokenLabels
+from workbench.api import Result, TokenLabels, Trace, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.shell.session import Session
@@ -56,3 +58,18 @@ def summary_of(result: Any) -> str:
     """One line of text for a result of any kind."""
     summary = getattr(result, "summary", None)
     return str(summary()) if callable(summary) else str(result)
+
+
+def read_trace(value: Mapping[str, Any]) -> Trace:
+    """The trace a worker left in a file, which is deleted; :class:`WorkbenchError` when it cannot be read."""
+    import numpy as np  # here: the stages that never trace need not wait for it
+
+    path = Path(str(value["arrays"]))
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError) as error:
+        raise WorkbenchError("The trace cannot be read.", why=str(error), fix="Try again.", file=path) from error
+    finally:
+        path.unlink(missing_ok=True)
+    return Trace.from_arrays(value["description"], arrays)

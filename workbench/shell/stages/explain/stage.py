@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
 
@@ -15,7 +13,7 @@ from workbench.api.events import EpochMetrics, RunFinished
 from workbench.shell.panels import panel_cards
 from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.explain.trace_view import TraceView
-from workbench.shell.stages.model_state import has_model, is_live, model_title
+from workbench.shell.stages.model_state import has_model, is_live, model_title, read_trace
 from workbench.shell.widgets import Button, Card, EmptyState, Muted, ProblemSlot
 
 if TYPE_CHECKING:
@@ -186,16 +184,3 @@ class ExplainStage(Stage):
         self._problem = error
         self._problem_box.tell(error, self.ask, "Try again")
         self.state_changed.emit()
-
-
-def read_trace(value: Mapping[str, Any]) -> Trace:
-    """The trace a worker left in a file, which is deleted; :class:`WorkbenchError` when it cannot be read."""
-    path = Path(str(value["arrays"]))
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError) as error:
-        raise WorkbenchError("The trace cannot be read.", why=str(error), fix="Try again.", file=path) from error
-    finally:
-        path.unlink(missing_ok=True)
-    return Trace.from_arrays(value["description"], arrays)

@@ -14,6 +14,7 @@ from workbench.shell.stages.model.choices import ChoiceList, why_not
 from workbench.shell.stages.model.options import OptionsCard
 from workbench.shell.stages.model.sizes import StackLayer, notes_of, sizes_of, stack_of
 from workbench.shell.stages.model.stack import Box, StackDiagram
+from workbench.shell.stages.model.unrolled import UnrolledCard
 from workbench.shell.widgets import Card, EmptyState, Figure, Muted, ScrollColumn
 from workbench.shell.widgets.labels import Elided
 
@@ -43,6 +44,7 @@ class ModelStage(Stage):
         self.tabs.tabBar().setAccessibleName("Network, cell or unrolled")
         self.tabs.addTab(self._build_network(), "Network")
         self.tabs.addTab(self._build_cell(), "Cell and equations")
+        self.tabs.addTab(self._build_unrolled(), "Unrolled in time")
         self.pages.addWidget(self.tabs)
         session.draft_changed.connect(self.refresh)
         session.dataset_changed.connect(self.refresh)
@@ -106,6 +108,14 @@ class ModelStage(Stage):
         self.cell = CellPage(self.session.theme)
         self.cell_card.body.addWidget(ScrollColumn(self.cell), 1)  # scrolls where text is large
         layout.addWidget(self.cell_card)
+        return holder
+
+    def _build_unrolled(self) -> QWidget:
+        holder = QWidget()
+        layout = QVBoxLayout(holder)
+        layout.setContentsMargins(0, 8, 0, 0)
+        self.unrolled = UnrolledCard(self.session)
+        layout.addWidget(self.unrolled)
         return holder
 
     # -- following the session ----------------------------------------------------------------------------------
