@@ -7,6 +7,8 @@ the section it belongs to: ``--task-dropout``, ``--architecture-dropout``.
 from __future__ import annotations
 
 import inspect
+import json
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -79,6 +81,8 @@ def with_flags(
         for flag in flags:
             value = kwargs.pop(flag.argument, None)
             if value is not None and value != []:
+                if flag.spec.kind == "rows":
+                    value = rows_of(value, flag)
                 options.setdefault(flag.section, {})[flag.spec.name] = value
         function(*args, **{passed_as: options}, **kwargs)
 
@@ -87,6 +91,33 @@ def with_flags(
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {p.name: p.annotation for p in parameters}
     return call
+
+
+def rows_of(text: str, flag: Flag) -> list[dict[str, Any]]:
+    """The rows that ``text`` writes out, JSON or TOML; ``typer.BadParameter`` for anything else."""
+    try:
+        rows = json.loads(text)
+    except ValueError:
+        try:
+            rows = tomllib.loads(f"rows = {text}")["rows"]
+        except tomllib.TOMLDecodeError as error:
+            raise _bad_rows(flag, "this is neither JSON nor TOML") from error
+    rows = [rows] if isinstance(rows, dict) else rows
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise _bad_rows(flag, "a list of tables is expected")
+    return rows
+
+
+def _bad_rows(flag: Flag, what: str) -> typer.BadParameter:
+    assert flag.spec.row is not None
+    names = ", ".join(spec.name for spec in describe(flag.spec.row))
+    return typer.BadParameter(f"{flag.name}: {what}. {_example(flag.spec)} (options: {names})")
+
+
+def _example(spec: ParamSpec) -> str:
+    """One row as it is written: the first options of the first row of the default."""
+    row = dict(list((spec.default or [{}])[0].items())[:2])
+    return f"Written as JSON, [{json.dumps(row)}, …], or as TOML."
 
 
 def merge(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -105,6 +136,8 @@ def _option(flag: Flag) -> Any:
     spec = flag.spec
     names = f"{flag.name}/--no-{flag.name[2:]}" if spec.kind == "bool" else flag.name
     default = "" if spec.default is None or spec.default in ("", (), []) else f"default {spec.default}"
+    if spec.kind == "rows":
+        default = f"default {len(spec.default)} of them. {_example(spec)}"
     typical = f"typically {spec.typical}" if spec.typical else ""
     unit = f"in {spec.unit}" if spec.unit else ""
     note = "; ".join(part for part in (unit, default, typical) if part)

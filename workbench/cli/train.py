@@ -137,18 +137,24 @@ def make_config(context: CliContext, values: dict[str, Any], file: str | None = 
     with located(file):
         config = parse_config(values, file)
     task, architecture = catalogue.task(config.task.id), catalogue.architecture(config.architecture.id)
-    fits = compatibility(task, architecture)
+    with located(file):
+        validate(task.params, dict(config.task.params), file=file, where="task")
+        params = validate(architecture.params, dict(config.architecture.params), file=file, where="architecture")
+    fits = compatibility(task, architecture, params)
     if not fits:
         able = [item.id for item in catalogue.architectures() if compatibility(task, item)]
         raise WorkbenchError(
             f"{architecture.title} cannot do {task.title}.",
             why=fits.reason,
-            fix=f"These can: {', '.join(able)}." if able else "Choose another task.",
+            fix=(
+                f"Change its options; some of them can do it. So can: {', '.join(able)}."
+                if architecture.id in able
+                else f"These can: {', '.join(able)}."
+                if able
+                else "Choose another task."
+            ),
             file=file,
         )
-    with located(file):
-        validate(task.params, dict(config.task.params), file=file, where="task")
-        validate(architecture.params, dict(config.architecture.params), file=file, where="architecture")
     return config
 
 

@@ -196,20 +196,44 @@ def load_config(path: Path) -> RunConfig:
 
 
 def line_of_option(path: Path, dotted: str) -> int | None:
-    """The line of a run file on which the option ``dotted`` (``training.seed``, ``task.layer``) stands, if any."""
-    section, _, name = dotted.rpartition(".")
-    wanted = {section, f"{section}.params"}
-    present = ""
+    """The line of a run file on which the option ``dotted`` stands, if any.
+
+    ``training.seed``, ``task.layer``; ``architecture.stack.2.cell`` is of the second row, whether rows are tables of
+    their own (``[[…stack]]``) or written in line, and without such a row the line of the option itself.
+    """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
         return None
+    section, _, rest = dotted.partition(".")
+    rest = rest.removeprefix("params.")
+    name, _, inner = rest.partition(".")
+    row, _, of_row = inner.partition(".")
+    wanted = {section, f"{section}.params"}
+    rows = {f"{table}.{name}" for table in wanted}
+    present, counted, found = "", 0, None
     for number, line in enumerate(lines, start=1):
-        if header := re.match(r"\s*\[+\s*([\w.]+)\s*\]+", line):
+        if header := re.match(r"\s*\[+\s*([\w.]+)\s*\]+\s*(#|$)", line):
             present = header[1]
-        elif present in wanted and re.match(rf"\s*\"?{re.escape(name)}\"?\s*=", line):
+            counted += present in rows
+            if present in rows and row == str(counted):
+                found = number
+        elif present in rows and row == str(counted) and re.match(rf"\s*\"?{re.escape(of_row)}\"?\s*=", line):
             return number
-    return None
+        elif present in wanted and re.match(rf"\s*\"?{re.escape(name)}\"?\s*=", line):
+            return _line_of_row(lines, number, int(row)) if row.isdigit() else number
+    return found
+
+
+def _line_of_row(lines: list[str], number: int, row: int) -> int:
+    """The line of the ``row``-th table of a list that begins on line ``number`` and has a table a line."""
+    for at, line in enumerate(lines[number - 1 :], start=number):
+        row -= line.count("{")
+        if row <= 0:
+            return at
+        if line.strip().startswith("]"):
+            break
+    return number
 
 
 def dump_config(config: RunConfig) -> str:
