@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from workbench_plugins.architectures.birnn.explained import COMPARISON, DIAGRAM, EQUATIONS, SYMBOLS
+
 from workbench.api import (
     Architecture,
     IOShape,
@@ -21,10 +23,10 @@ from workbench.api import (
 class CellChoice(Params):
     """Stands before the inherited options, since pydantic takes the fields of the last base first."""
 
-    cell: Literal["lstm", "gru", "rnn"] = option(
+    cell: Literal["lstm", "gru", "rnn", "mogrifier", "min_gru", "min_lstm", "ind_rnn"] = option(
         "lstm",
         what="The kind of cell that reads in both directions.",
-        when="GRU for fewer weights, RNN to compare with the plainest.",
+        when="GRU for fewer weights, min_gru for long sequences, RNN to compare with the plainest.",
         typical="lstm",
     )
 
@@ -41,20 +43,6 @@ class BiRnnParams(RecurrentParams, CellChoice):
     )
 
 
-EQUATIONS = """
-Two networks of the same kind of cell read the sequence, one from the left and one from the right, and each position
-gets both states:
-
-| | |
-|---|---|
-| forward | **f**ₜ = cell(**x**ₜ, **f**ₜ₋₁) |
-| backward | **b**ₜ = cell(**x**ₜ, **b**ₜ₊₁) |
-| state | **h**ₜ = [**f**ₜ ; **b**ₜ] or **f**ₜ + **b**ₜ |
-
-Every state has seen the whole sequence, which is why it cannot predict the next value of one that is still going on.
-Schuster & Paliwal, 1997, *Bidirectional recurrent neural networks*.
-"""
-
 BIDIRECTIONAL = Architecture(
     id="birnn",
     title="Bidirectional RNN",
@@ -64,10 +52,18 @@ BIDIRECTIONAL = Architecture(
     shapes=frozenset({IOShape.ONE_TO_ONE, IOShape.MANY_TO_ONE, IOShape.MANY_TO_MANY_ALIGNED}),
     accepts=frozenset({Trait.SEQUENCE}),
     equations=EQUATIONS,
+    symbols=SYMBOLS,
+    diagram=DIAGRAM,
+    comparison=COMPARISON,
     presets=(
         Preset(title="small", values={"hidden_size": 64}, note="Trains in seconds; a first look."),
         Preset(title="medium", values={"hidden_size": 128, "dropout": 0.3}, note="A good first choice."),
         Preset(title="large", values={"hidden_size": 256, "layers": 2, "dropout": 0.4}, note="For much data."),
+        Preset(
+            title="as published",
+            values={"cell": "lstm", "hidden_size": 100, "dropout": 0.5, "input_dropout": 0.5},
+            note="Lample et al. (2016): bidirectional LSTM of 100 units each way with dropout 0.5, for tagging.",
+        ),
     ),
 )
 

@@ -10,4 +10,4 @@ from workbench.nn.recurrent import build_stack
 
 def build(params: GruParams, input_size: int) -> Encoder:
     """An encoder of ``input_size`` values a step."""
-    return build_stack("gru", params, input_size)
+    return build_stack("gru", params, input_size, reset=params.reset)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from workbench_plugins.architectures.rnn.explained import COMPARISON, DIAGRAM, EQUATIONS, SYMBOLS
+
 from workbench.api import Architecture, IOShape, Preset, RecurrentParams, Ref, Registrar, Trait, hookimpl, option
 
 
@@ -24,16 +26,6 @@ class RnnParams(RecurrentParams):
     )
 
 
-EQUATIONS = """
-At each step *t* the network reads the input **x**ₜ and its own last state **h**ₜ₋₁:
-
-**h**ₜ = φ(W **x**ₜ + U **h**ₜ₋₁ + b), with φ = tanh or ReLU
-
-What the loss at a late step says of an early state passes through U once for each step between: it shrinks or grows
-geometrically, so this network learns short memories well and long ones hardly. Elman, 1990, *Finding structure in
-time*; identity start: Le, Jaitly & Hinton, 2015.
-"""
-
 RNN = Architecture(
     id="rnn",
     title="RNN",
@@ -43,10 +35,18 @@ RNN = Architecture(
     shapes=frozenset({IOShape.ONE_TO_ONE, IOShape.ONE_TO_MANY, IOShape.MANY_TO_ONE, IOShape.MANY_TO_MANY_ALIGNED}),
     accepts=frozenset({Trait.SEQUENCE, Trait.CAUSAL}),
     equations=EQUATIONS,
+    symbols=SYMBOLS,
+    diagram=DIAGRAM,
+    comparison=COMPARISON,
     presets=(
         Preset(title="small", values={"hidden_size": 64}, note="Trains in seconds; a first look."),
         Preset(title="medium", values={"hidden_size": 128, "dropout": 0.3}, note="A good first choice."),
         Preset(title="large", values={"hidden_size": 256, "layers": 2, "dropout": 0.4}, note="For much data."),
+        Preset(
+            title="as published",
+            values={"hidden_size": 150, "initialisation": "xavier", "dropout": 0.0},
+            note="Elman (1990): one layer, 150 hidden units in the experiment with simple sentences.",
+        ),
         Preset(
             title="remembering (ReLU)",
             values={"hidden_size": 128, "nonlinearity": "relu", "initialisation": "identity"},
