@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
@@ -40,7 +41,7 @@ _GAPS = (30.0, 20.0, 13.0)
 _ABOVE = 26.0
 """Pixels between two boxes above one another: room for two arrows."""
 _KIND_WORDS = {"value": "value", "gate": "learned gate", "operation": "operation", "memory": "kept between steps"}
-_LEGEND = (("gate", "learned"), ("operation", "arithmetic"), ("memory", "kept"), ("recurrent", "from the step before"))
+_LEGEND = (("gate", "learned"), ("operation", "arithmetic"), ("memory", "kept"), ("recurrent", ""))
 
 
 class CellDiagramView(QWidget):
@@ -52,7 +53,7 @@ class CellDiagramView(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._diagram: CellDiagram | None = None
-        self._title = ""
+        self._title = self._before = ""
         self._card: Callable[[str], str] = lambda _name: ""
         self._line: Callable[[str], str] = lambda _name: ""
         self._boxes: dict[str, QRectF] = {}
@@ -70,11 +71,13 @@ class CellDiagramView(QWidget):
 
     # -- content ------------------------------------------------------------------------------------------------
 
-    def show_diagram(self, diagram: CellDiagram | None, title: str = "") -> None:
-        """Paint ``diagram``; ``title`` names the cell for those who do not see it."""
+    def show_diagram(
+        self, diagram: CellDiagram | None, title: str = "", *, before: str = "from the step before"
+    ) -> None:
+        """Paint ``diagram``; ``title`` names the cell for those who do not see it, ``before`` its recurrent arrows."""
         if diagram is self._diagram and title == self._title:
             return
-        self._diagram, self._title = diagram, title
+        self._diagram, self._title, self._before = diagram, title, before
         self._hovered = self._chosen = self._lit = ""
         self._restyle()
         self.setAccessibleName(f"Cell diagram of {title}" if title else "Cell diagram")
@@ -101,7 +104,7 @@ class CellDiagramView(QWidget):
         labels = {node.id: node.label for node in self._diagram.nodes}
         into: dict[str, list[str]] = {}
         for edge in self._diagram.edges:
-            before = " of the step before" if edge.recurrent else ""
+            before = f" {self._before}" if edge.recurrent else ""
             into.setdefault(edge.target, []).append(f"{labels.get(edge.source, '?')}{before}")
         parts = [f"{node.label} takes {' and '.join(into[node.id])}" for node in self._diagram.nodes if node.id in into]
         return "; ".join(parts)
@@ -192,6 +195,13 @@ class CellDiagramView(QWidget):
                 if a.x < b.x and abs(a.y - b.y) < 0.75:
                     need = (sizes[a.id][0] + sizes[b.id][0]) / 2 + gap
                     across = max(across, need / (b.x - a.x))
+        known = [edge for edge in self._diagram.edges if edge.source in sizes and edge.target in sizes]
+        places = {node.id: node for node in nodes}
+        for edge in known:  # a label stands above its arrow
+            a, b = places[edge.source], places[edge.target]
+            if edge.label and a.x != b.x and abs(a.y - b.y) < 0.75:
+                need = (sizes[a.id][0] + sizes[b.id][0]) / 2 + metrics.horizontalAdvance(edge.label) + 16
+                across = max(across, need / abs(b.x - a.x))
         for a in nodes:
             for b in nodes:
                 touching = abs(a.x - b.x) * across < (sizes[a.id][0] + sizes[b.id][0]) / 2 + 8
@@ -202,7 +212,6 @@ class CellDiagramView(QWidget):
             width, height = sizes[node.id]
             x, y = node.x * across, node.y * down
             self._boxes[node.id] = QRectF(x - width / 2, y - height / 2, width, height)
-        known = [edge for edge in self._diagram.edges if edge.source in self._boxes and edge.target in self._boxes]
         corners = {
             name: (box.left(), box.top(), box.right(), box.bottom()) for name, box in self._boxes.items()
         }
@@ -266,14 +275,10 @@ class CellDiagramView(QWidget):
         """A band behind what is kept: the memory's way through the cell."""
         assert self._diagram is not None
         theme = self._theme
-        kept = [node for node in self._diagram.nodes if node.kind == "memory"]
-        for y in {node.y for node in kept}:
-            row = [self._boxes[node.id] for node in self._diagram.nodes if abs(node.y - y) < 0.05]
-            if len(row) < 2:
-                continue
-            band = row[0]
-            for box in row[1:]:
-                band = band.united(box)
+        for lane in memory_lanes(self._diagram):
+            band = QRectF()
+            for name in lane:
+                band = band.united(self._boxes[name])
             band = band.adjusted(-6, -5, 6, 5)
             if theme.is_high_contrast:
                 painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -295,10 +300,23 @@ class CellDiagramView(QWidget):
         painter.drawPath(rounded_path(way))
         paint_head(painter, way, colour)
         if edge.label:
-            middle = way[len(way) // 2 - 1], way[len(way) // 2]
-            place = QPointF((middle[0][0] + middle[1][0]) / 2 + 4, (middle[0][1] + middle[1][1]) / 2 - 3)
             painter.setPen(theme.color("text" if lit else "muted"))
-            painter.drawText(place, edge.label)
+            self._paint_label(painter, edge.label, way)
+
+    def _paint_label(self, painter: QPainter, label: str, way: list[Point]) -> None:
+        """Above the longest level piece of an arrow, or beside it where it only goes up or down."""
+        text = QStaticText(scripted(label))
+        text.setTextFormat(Qt.TextFormat.RichText)
+        text.prepare(font=self.font())
+        size = text.size()
+        (ax, ay), (bx, by) = max(
+            pairwise(way), key=lambda ends: 3 * abs(ends[0][0] - ends[1][0]) + abs(ends[0][1] - ends[1][1])
+        )
+        if abs(ax - bx) >= abs(ay - by):
+            place = QPointF((ax + bx - size.width()) / 2, ay - size.height() - 1)
+        else:
+            place = QPointF(ax + 5, (ay + by - size.height()) / 2)
+        painter.drawStaticText(place, text)
 
     def _paint_node(self, painter: QPainter, node: DiagramNode, *, lit: bool) -> None:
         theme, box = self._theme, self._boxes[node.id]
@@ -329,7 +347,7 @@ class CellDiagramView(QWidget):
         kinds = {str(node.kind) for node in self._diagram.nodes}
         if any(edge.recurrent for edge in self._diagram.edges):
             kinds.add("recurrent")
-        return [entry for entry in _LEGEND if entry[0] in kinds]
+        return [(kind, word or self._before) for kind, word in _LEGEND if kind in kinds]
 
     def _paint_legend(self, painter: QPainter) -> None:
         theme, metrics = self._theme, QFontMetricsF(self.font())
@@ -456,6 +474,20 @@ def node_look(theme: Theme, kind: str) -> tuple[QColor, QColor, float]:
     if kind == "memory":
         return theme.series_text(0), theme.color("surface"), 1.3
     return theme.color("border"), theme.color("raised"), 1.0
+
+
+def memory_lanes(diagram: CellDiagram) -> list[list[str]]:
+    """Rows along which memory is carried: two or more that are kept, joined by arrows through operations alone."""
+    row = {node.id: node.y for node in diagram.nodes if node.kind in ("memory", "operation")}
+    kept = {node.id for node in diagram.nodes if node.kind == "memory"}
+    joined: dict[str, set[str]] = {name: {name} for name in row}
+    for edge in diagram.edges:
+        if edge.source in row and edge.target in row and abs(row[edge.source] - row[edge.target]) < 0.05:
+            both = joined[edge.source] | joined[edge.target]
+            for name in both:
+                joined[name] = both
+    lanes = {frozenset(names) for names in joined.values() if len(names & kept) > 1}
+    return [sorted(lane) for lane in lanes]
 
 
 def rounded_path(way: list[Point], radius: float = 5.0) -> QPainterPath:

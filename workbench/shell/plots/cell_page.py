@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from workbench.api import Architecture
+from workbench.api import Architecture, Trait
 from workbench.shell.plots.cell_diagram import CellDiagramView
 from workbench.shell.plots.equations import EquationView, Values
+from workbench.shell.plots.markup import scripted
 from workbench.shell.plots.symbol_card import symbol_html
 from workbench.shell.theme import Theme
 from workbench.shell.widgets import Muted, ScrollColumn
@@ -33,6 +35,7 @@ class CellPage(QWidget):
         self.line = Muted(hint)
         self.line.setMinimumHeight(self.line.fontMetrics().height() * 2 + 2)  # two lines, so that nothing jumps
         self.line.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.line.setTextFormat(Qt.TextFormat.RichText)  # no font has every letter as a subscript
         self.equations = EquationView(theme)
         self.equations.setMinimumHeight(150)
         self.none = Muted("This architecture brings neither a picture of its cell nor equations.")
@@ -53,7 +56,9 @@ class CellPage(QWidget):
         """``sizes`` are the numbers of this model's letters (H, D, …), ``more`` is HTML below the equations."""
         diagram = architecture.diagram if architecture is not None else None
         source = architecture.equations if architecture is not None else ""
-        self.diagram.show_diagram(diagram, architecture.title if architecture is not None else "")
+        over_trees = architecture is not None and Trait.TREE in architecture.accepts
+        before = "from the children" if over_trees else "from the step before"
+        self.diagram.show_diagram(diagram, architecture.title if architecture is not None else "", before=before)
         self.equations.show_equations(
             source, architecture.symbols if architecture is not None else (), sizes, more=more
         )
@@ -72,7 +77,7 @@ class CellPage(QWidget):
     def refresh_values(self) -> None:
         """The numbers have changed: say those of the symbol that is lit."""
         if self.equations.lit:
-            self.line.setText(self._line(self.equations.lit))
+            self._say(self.equations.lit)
 
     def _fit(self) -> None:
         """The picture's own height, and room for the bar where it has to scroll sideways."""
@@ -104,4 +109,11 @@ class CellPage(QWidget):
     def _point(self, name: str) -> None:
         self.diagram.light(name)
         self.equations.light(name)
-        self.line.setText(self._line(name) or self._hint)
+        self._say(name)
+
+    def _say(self, name: str) -> None:
+        """The symbol in words below the picture."""
+        text = self._line(name)
+        symbol, _, rest = text.partition(": ")
+        self.line.setText(f"<b>{scripted(symbol)}</b>: {escape(rest)}" if text else escape(self._hint))
+        self.line.setAccessibleName(text or self._hint)

@@ -92,7 +92,7 @@ def _styled(letters: Sequence[_Letter]) -> str:
 
 def scripted(word: str) -> str:
     """``word`` (plain) as HTML with its sub- and superscripts."""
-    return _token_html([_Letter(one, False, False) for one in word])
+    return _token_html([_Letter(one, False, False) for one in word.replace("*", "")])
 
 
 def _token_html(letters: Sequence[_Letter]) -> str:

@@ -50,7 +50,7 @@ def shape_text(symbol: Symbol, sizes: Mapping[str, int]) -> str:
 
 def symbol_line(symbol: Symbol, sizes: Mapping[str, int], values: SymbolValues | None = None) -> str:
     """All of it in one plain line: for labels and screen readers."""
-    parts = [f"{symbol.name}: {symbol.meaning}", shape_text(symbol, sizes)]
+    parts = [f"{symbol.name.replace('*', '')}: {symbol.meaning}", shape_text(symbol, sizes)]
     if values is not None:
         parts.append(f"{values.where}: {values.line}" if values.where else values.line)
     return " · ".join(part for part in parts if part)

@@ -191,7 +191,7 @@ class UnrolledView(QWidget):
             words = [*side.steps[:400], *side.outputs[:400]]
             widest = max((metrics.horizontalAdvance(word) for word in words), default=0.0)
             double = any(len(level) > 1 for level in side.levels())
-            least = line * (6.4 if double else 3.6)
+            least = line * (5.4 if double else 3.6)
             width = min(max(widest + 14, least), line * 9) + _BETWEEN
             boxes: list[tuple[float, float, float]] = [(0.0, 0.0, 0.0)] * len(side.rows)
             junctions: list[float] = []
