@@ -79,9 +79,9 @@ LSTM = Architecture(
             note="Zaremba, Sutskever & Vinyals (2014), the medium language model: 2 × 650 units, dropout 0.5.",
         ),
         Preset(
-            title="peepholes, as published",
+            title="peepholes",
             values={"hidden_size": 64, "peepholes": True, "dropout": 0.0},
-            note="Gers & Schmidhuber (2000): gates that see the cell, for intervals and counting.",
+            note="Gers & Schmidhuber (2000): gates that see the cell, to tell intervals apart and to count.",
         ),
         Preset(
             title="projected, as published",

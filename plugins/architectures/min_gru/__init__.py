@@ -46,7 +46,7 @@ MINIMAL = Architecture(
         Preset(
             title="as published",
             values={"hidden_size": 384, "layers": 3, "candidate": "positive", "dropout": 0.2},
-            note="Feng et al. (2024): three layers of positive candidates, as in their language model of characters.",
+            note="Feng et al. (2024): three layers, positive candidates, as for characters; without their wide layers.",
         ),
     ),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from workbench.api import CellDiagram, DiagramEdge, DiagramNode, Symbol
 
 EQUATIONS = """
-The gates look only at the input **x**ₜ and never at the state, so all of them can be computed at once, and the states by
-a parallel scan. The minGRU:
+The gates look only at the input **x**ₜ and never at the state, so all of them can be computed at once, and the states
+by a parallel scan. The minGRU:
 
 | | |
 |---|---|

@@ -57,7 +57,7 @@ MOGRIFIER = Architecture(
         Preset(
             title="as published",
             values={"hidden_size": 850, "layers": 2, "rounds": 5, "rank": 40, "dropout": 0.5, "input_dropout": 0.5},
-            note="Melis, Kočiský & Blunsom (2020): two layers, 5 rounds of low rank, for words of the Penn Treebank.",
+            note="Melis, Kočiský & Blunsom (2020): two layers, 5 rounds of low rank for words; the size is ours.",
         ),
     ),
 )

@@ -16,7 +16,8 @@ Before the LSTM reads them, the input and the last state gate one another *r* ti
 
 The LSTM is the usual one: its gates are **i**ₜ, **f**ₜ, **o**ₜ and its candidate **g**ₜ. What a word means depends on
 what came before it: here the state turns up or down each value of the input, and the input each value of the state,
-before anything is added. The factor 2 makes a gate that knows nothing, σ = ½, a factor of 1. With *r* = 0 this is the LSTM.
+before anything is added. The factor 2 makes a gate that knows nothing, σ = ½, a factor of 1. With *r* = 0 this is the
+LSTM.
 
 Melis, Kočiský & Blunsom, 2020, *Mogrifier LSTM*.
 """
