@@ -133,11 +133,6 @@ def compose(
             if not compatibility(task_spec, architecture)
             else f"Change the options of {architecture.title}, or choose another architecture.",
         )
-    if architecture.fitting != "gradient":
-        raise WorkbenchError(
-            f"{architecture.title} is fitted in closed form, which this version cannot do yet.",
-            fix="Choose an architecture that is trained by gradient steps, or update Recurra.",
-        )
     if codec is None:
         if records is None:
             raise ValueError("compose needs a codec or the training records to fit one on")

@@ -97,6 +97,7 @@ class Trainer:
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         self.options = config.training
+        self.max_epochs = self.options.max_epochs
         self.model = model
         self.train = train
         self.validation = validation
@@ -268,7 +269,7 @@ class Trainer:
         if not reading.finite or not math.isfinite(reading.loss):
             raise DivergedError(state.step)
 
-    def _validate(self) -> None:
+    def _validate(self) -> Validation:
         state = self.state
         if not self.telemetry.finite:
             raise DivergedError(state.step)
@@ -310,6 +311,7 @@ class Trainer:
         if self.pinned:
             self._sample()
         self.telemetry.restart()
+        return result
 
     def _sample(self) -> None:
         """The model's present answers to the pinned inputs; random states and modes stay as they are."""
@@ -363,6 +365,10 @@ class Trainer:
         self.checkpoints.save("last", values, tensors | with_prefix("carried", carried_tensors))
         self._saved_at = time.monotonic()
         self.journal.write(CheckpointSaved, self.state.step, name="last", epoch=self.state.epoch)
+
+    def final_config(self, config: RunConfig) -> RunConfig:
+        """What the finished model is described by: ``config``, unless fitting itself chose some of its options."""
+        return config
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from ``checkpoint``, bit for bit where device and thread count are the same."""

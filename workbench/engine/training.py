@@ -22,6 +22,7 @@ from workbench.api.events import Warning as WarningEvent
 from workbench.api.files import write_atomic
 from workbench.engine.bundle import write_bundle
 from workbench.engine.checkpoint import Checkpoint, CheckpointFolder
+from workbench.engine.closed_form import ClosedFormTrainer, solves
 from workbench.engine.compose import Model, compose, make_task
 from workbench.engine.controls import Controls, Ended
 from workbench.engine.data import Prepared, RecordSource, as_source, key_of_codec, prepare, source_for
@@ -171,8 +172,10 @@ class _Session:
         if start is None:
             self._write_start(_Start(prepared.codec.to_json(), threads.threads, device.id, content))
         _seed(config.training.seed)
-        self.trainer = trainer = Trainer(
-            config=self._effective(device),
+        training = self._effective(device)
+        closed_form = solves(model, prepared.train, config.training)
+        self.trainer = trainer = (ClosedFormTrainer if closed_form else Trainer)(
+            config=training,
             model=model,
             train=prepared.train,
             validation=prepared.validation,
@@ -194,7 +197,7 @@ class _Session:
             threads=threads.threads,
             parameters=sum(p.numel() for p in model.parameters()),
             steps_per_epoch=trainer.steps_per_epoch,
-            max_epochs=config.training.max_epochs,
+            max_epochs=trainer.max_epochs,
             resumed_from_step=trainer.state.step if checkpoint is not None else (0 if resume else None),
             environment=_environment(threads),
         )
@@ -293,7 +296,8 @@ class _Session:
             weights, epoch = self.trainer.best_weights(), state.epoch
         else:
             return
-        write_bundle(self.run.model_folder, self.config, model, weights, state.best_metrics, epoch)
+        config = self.trainer.final_config(self.config)
+        write_bundle(self.run.model_folder, config, model, weights, state.best_metrics, epoch)
 
     def _salvage(self) -> None:
         """The best model of a run that could not go on (its last checkpoint is damaged), where it has none yet."""

@@ -62,6 +62,9 @@ class TaggingHead(Head):
             return None
         return functional.one_hot(batch.fields["labels"], self.emissions.out_features).float()
 
+    def readout(self) -> nn.Linear | None:
+        return None if self.crf is not None else self.emissions
+
     # --- decoding
 
     @torch.no_grad()

@@ -93,7 +93,9 @@ class EchoStateEncoder(Encoder):
 
     def forward_recorded(self, x: Tensor, lengths: Tensor) -> tuple[Encoded, list[tuple[Tensor, ...]]]:
         """The same answer with the state of every step as a tensor of its own, for the gradient through time."""
-        recorded = self._steps(x, None)
+        start = x.new_zeros(len(x), self.count * self.units, dtype=self.values.dtype)
+        # nothing here is learned, so the first state is what has the others ask for a gradient
+        recorded = self._steps(x, start.requires_grad_(torch.is_grad_enabled()))
         return self._encoded(x, torch.stack(recorded, dim=1), lengths), [tuple(recorded)]
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
