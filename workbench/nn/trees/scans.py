@@ -87,6 +87,11 @@ def _edges(like: Tensor, s: Structure) -> Tensor:
     return whole
 
 
+def _tanh(values: Tensor, out: Tensor) -> Tensor:
+    """tanh x = 2 σ(2x) - 1, which torch computes several times faster on a CPU than its own tanh."""
+    return torch.mul(values, 2.0, out=out).sigmoid_().mul_(2.0).sub_(1.0)
+
+
 class _BinaryLstm(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -102,12 +107,13 @@ class _BinaryLstm(torch.autograd.Function):
             gate = torch.addmm(bias, h.index_select(0, below).view(-1, 2 * size), transposed, out=gates[part])
             if pre is not None:
                 gate += pre[part]
-            gate[:, : 4 * size].sigmoid_()
-            gate[:, 4 * size :].tanh_()
+            gate[:, 4 * size :] *= 2.0
+            gate.sigmoid_()
+            gate[:, 4 * size :].mul_(2.0).sub_(1.0)
             out, into, left, right, candidate = gate.chunk(5, dim=1)
             c_left, c_right = c.index_select(0, below).view(-1, 2 * size).chunk(2, dim=1)
             cell = torch.mul(into, candidate, out=c[rows]).addcmul_(left, c_left).addcmul_(right, c_right)
-            torch.mul(out, torch.tanh(cell, out=tanh_c[part]), out=h[rows])
+            torch.mul(out, _tanh(cell, tanh_c[part]), out=h[rows])
         states = h[:-1]
         ctx.save_for_backward(h0, c0, pre, weight, bias, states)
         ctx.s, ctx.h, ctx.c, ctx.gates, ctx.tanh_c = s, h, c, gates, tanh_c
@@ -186,13 +192,14 @@ class _ChildSumLstm(torch.autograd.Function):
                 gate += pre[part, : 3 * size]
                 keep += pre[part, 3 * size :].index_select(0, s.parents[edges])
             keep.sigmoid_()
-            gate[:, : 2 * size].sigmoid_()
-            gate[:, 2 * size :].tanh_()
+            gate[:, 2 * size :] *= 2.0
+            gate.sigmoid_()
+            gate[:, 2 * size :].mul_(2.0).sub_(1.0)
             out, into, candidate = gate.chunk(3, dim=1)
             kept = keep * c.index_select(0, below)
             cell = torch.mul(into, candidate, out=c[rows])
             cell += _sum_rows(kept, in_order[: len(below)], offsets)
-            torch.mul(out, torch.tanh(cell, out=tanh_c[part]), out=h[rows])
+            torch.mul(out, _tanh(cell, tanh_c[part]), out=h[rows])
         states = h[:-1]
         ctx.save_for_backward(h0, c0, pre, weight, bias, f_weight, f_bias, states)
         ctx.s, ctx.h, ctx.c, ctx.gates, ctx.forget, ctx.tanh_c, ctx.summed = s, h, c, gates, forget, tanh_c, summed
