@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from workbench.api import TaggedTokens, Trace
-from workbench.engine import tracing
+from workbench.engine import trace_gradient
 from workbench.engine.compose import Model, compose
 from workbench.engine.tracing import trace_record
 from workbench.host import load_plugins
@@ -89,7 +89,7 @@ def test_a_gold_label_the_model_does_not_know_counts_as_its_own_answer() -> None
 def test_a_long_sequence_gets_its_last_step_only(monkeypatch: pytest.MonkeyPatch) -> None:
     model = model_of("birnn")
     whole = trace_record(model, TRAINING[0], gradient=True)
-    monkeypatch.setattr(tracing, "MATRIX_STEPS", 5)
+    monkeypatch.setattr(trace_gradient, "MATRIX_STEPS", 5)
     trace = trace_record(model, TRAINING[0], gradient=True)
     assert trace.gradient_steps is not None
     assert trace.gradient_steps.tolist() == [5]

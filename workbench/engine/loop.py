@@ -19,6 +19,7 @@ from workbench.api.events import (
     CheckpointSaved,
     EpochMetrics,
     FinishReason,
+    GradientFlow,
     SamplePrediction,
     StepMetrics,
 )
@@ -36,6 +37,7 @@ from workbench.engine.compose import Model
 from workbench.engine.controls import Controls, Ended
 from workbench.engine.errors import DivergedError
 from workbench.engine.evaluate import Metrics, Validation, autocast, validate_split
+from workbench.engine.gradient_flow import FlowProbe
 from workbench.engine.optim import (
     AveragedWeights,
     Schedule,
@@ -53,7 +55,7 @@ from workbench.runs.config import RunConfig
 from workbench.runs.journal import JournalWriter
 
 EARLY_SAMPLE_SECONDS = 2.0
-"""The first predictions are shown this soon, before any validation."""
+"""The first predictions and the gradient's way back are shown this soon, before any validation."""
 
 Service = Callable[[Predictor | None], None]
 """Called between two steps with the model in training (None while data are prepared): a worker answers jobs in it."""
@@ -125,7 +127,8 @@ class Trainer:
         self._started = time.monotonic()
         self._seconds_before = 0.0
         self._saved_at = self._started
-        self._sampled = not self.pinned
+        self._flow = FlowProbe(model, validation if validation is not None else train)
+        self._early = False
 
     # -- the run ---------------------------------------------------------------------------------------------------
 
@@ -203,7 +206,7 @@ class Trainer:
             value = loss.total if encoded.penalty is None else loss.total + encoded.penalty
             if last - first == 1:
                 value = value / loss.count
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()
             total = loss.total.detach() if total is None else total + loss.total.detach()
             count += loss.count
             units += batch.units
@@ -237,8 +240,8 @@ class Trainer:
         if self.controls.rate is not None:
             self.schedule.base, self.controls.rate = self.controls.rate, None
         now = time.monotonic()
-        if not self._sampled and now - self._started >= EARLY_SAMPLE_SECONDS:
-            self._sample()
+        if not self._early and now - self._started >= EARLY_SAMPLE_SECONDS:
+            self._look()
         if 0 < self.options.checkpoint_every <= now - self._saved_at:
             self.save_last()
 
@@ -308,13 +311,21 @@ class Trainer:
         )
         if improved:
             self._save_best()
-        if self.pinned:
-            self._sample()
+        self._look()
         self.telemetry.restart()
         return result
 
+    def _look(self) -> None:
+        """What the model is like now, for people to see; random states and modes stay as they are."""
+        self._early = True
+        if self.pinned:
+            self._sample()
+        norms = self._flow.measure()
+        if norms:
+            self.journal.write(GradientFlow, self.state.step, epoch=self.state.epoch, norms=norms)
+
     def _sample(self) -> None:
-        """The model's present answers to the pinned inputs; random states and modes stay as they are."""
+        """The model's present answers to the pinned inputs."""
         results = self.live.predict(self.pinned, DecodeOptions())
         self.journal.write(
             SamplePrediction,
@@ -323,7 +334,6 @@ class Trainer:
             result_kind=self.live.result_kind,
             results=tuple(result.to_json() for result in results),
         )
-        self._sampled = True
 
     # -- checkpoints -----------------------------------------------------------------------------------------------
 
