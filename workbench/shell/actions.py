@@ -52,6 +52,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("run.export", "Export the model…", "Run", "", "export_model", tip="The model as one file to hand on"),
     ActionSpec("edit.undo", "Undo", "Edit", "Ctrl+Z", "undo"),
     ActionSpec("edit.redo", "Redo", "Edit", "Ctrl+Shift+Z", "redo"),
+    ActionSpec(
+        "model.compare", "Compare architectures…", "View", "", "show_comparison", tip="What each is for, and measured"
+    ),
     ActionSpec("view.palette", "Find an action…", "View", "Ctrl+K", "show_palette"),
     ActionSpec("view.next_dock", "Go to the next panel", "View", "F6", "focus_next_dock"),
     ActionSpec("view.project", "Show or hide the project panel", "View", "Ctrl+Alt+1", "toggle_dock", "dock.project"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -89,7 +90,7 @@ class Workers(QObject):
         super().__init__(parent)
         self._start = start
         self._workers: dict[str, WorkerLike] = {}
-        self._handles: dict[str, list[JobHandle]] = {"main": [], "helper": []}
+        self._handles: dict[str, list[JobHandle]] = defaultdict(list)
         self._message.connect(self._on_message, Qt.ConnectionType.QueuedConnection)
         self._noticed.connect(self._on_notice, Qt.ConnectionType.QueuedConnection)
         self.closed = False
@@ -124,6 +125,12 @@ class Workers(QObject):
         except WorkbenchError as error:
             self._message.emit(handle, {"kind": "error", "error": error.to_dict()})
         return handle
+
+    def release(self, name: str) -> None:
+        """Let the worker ``name`` end when its jobs have; it is spawned again when it is asked for."""
+        worker = self._workers.pop(name, None)
+        if worker is not None:
+            worker.detach()
 
     def close(self, *, wait: bool = False) -> None:
         """Let go of the workers: one that trains finishes its run by itself and then ends. ``wait`` ends them now."""

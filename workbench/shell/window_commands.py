@@ -292,6 +292,11 @@ class WindowCommands:
         dialog = CommandPalette([a for name, a in self.actions_by_id.items() if name != "view.palette"], self._widget())
         self._open(dialog, "palette")
 
+    def show_comparison(self) -> None:
+        from workbench.shell.comparison.page import ComparisonDialog
+
+        self._open(ComparisonDialog(self.session, self._widget()), "comparison")
+
     def show_help(self) -> None:
         from workbench.shell.help_view import HelpDialog
 
