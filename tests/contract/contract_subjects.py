@@ -115,8 +115,7 @@ def traits_of(architecture: Architecture, options: dict[str, Any]) -> frozenset[
     """What ``architecture`` offers with these options; one whose options decide nothing gives a state for each step."""
     if architecture.traits is None:
         return architecture.accepts | {Trait.ALIGNED}
-    offered: frozenset[Trait] = architecture.traits.resolve()(validate(architecture.params, options))
-    return architecture.accepts & offered
+    return architecture.offers(validate(architecture.params, options))
 
 
 def families(trait: Trait) -> list[tuple[Architecture, dict[str, Any]]]:

@@ -100,7 +100,8 @@ def test_one_step_is_a_feed_forward_network_and_it_learns(generated_plugins: Loa
 
 def test_the_first_words_of_a_text_are_remembered_to_its_end(generated_plugins: LoadedPlugins, tmp_path: Path) -> None:
     predictor = learned(generated_plugins, tmp_path, "generated_text", dataset(LabelledText.KIND), batch_tokens=100)
-    results = predictor.predict([LabelledText("Ada liked the river in Lima ."), LabelledText("the river liked Ada .")])
+    texts = ("Ada liked the river in Lima in Florence .", "the quiet river liked the machine in Florence .")
+    results = predictor.predict([LabelledText(text) for text in texts])
     assert [result.label for result in results if isinstance(result, ClassProbabilities)] == ["person", "thing"]
     for result in results:
         assert math.isclose(sum(result.to_json()["probabilities"].values()), 1.0, rel_tol=1e-4)

@@ -68,6 +68,16 @@ _REASONS: dict[Trait, str] = {
     Trait.ALIGNED: "A layer that joins or skips time steps leaves fewer states than inputs; the task needs one each.",
 }
 
+_ASKED = (Trait.TREE, Trait.DECODER, Trait.SEQUENCE, Trait.ALIGNED, Trait.CAUSAL)
+"""In the order of their weight: what kind of input and output it is says more than the direction of reading."""
+_WRITTEN = frozenset({IOShape.ONE_TO_MANY, IOShape.MANY_TO_MANY})
+"""The shapes of a network that does nothing but write sequences."""
+_WANTED: dict[IOShape, str] = {
+    IOShape.ONE_TO_ONE: "the task asks for one answer",
+    IOShape.MANY_TO_ONE: "the task asks for one answer to the whole input",
+    IOShape.MANY_TO_MANY_ALIGNED: "the task asks for one answer at each step of the input",
+}
+
 
 def compatibility(
     task: Task, architecture: Architecture, params: Params | Mapping[str, Any] | None = None
@@ -83,9 +93,11 @@ def compatibility(
     if params is not None and not isinstance(params, Params):
         params = validate(architecture.params, dict(params))
     missing = needs - architecture.offers(params)
-    for trait in Trait:
+    for trait in _ASKED:
         if trait in missing:
             return Compatibility(False, _REASONS[trait])
+        if trait is Trait.SEQUENCE and task.shape in _WANTED and architecture.shapes == _WRITTEN:
+            return Compatibility(False, f"This network writes an output of its own length; {_WANTED[task.shape]}.")
     if task.shape not in architecture.shapes:
         return Compatibility(
             False,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.api import Catalogue, Record, Result, WorkbenchError
+from workbench.api import Cancelled, Catalogue, Record, Result, WorkbenchError
 from workbench.api.files import write_atomic
 from workbench.engine.batch_files import predict_file
 from workbench.engine.compose import compose, describe_model, make_task
@@ -132,11 +132,16 @@ class _Jobs:
         return {"description": description, "arrays": path, "epoch": predictor.epoch, "notice": predictor.notice}
 
     def benchmark_memory(self, request: Request) -> dict[str, Any]:
-        """The memory bench; progress tells the rows measured so far."""
+        """The memory bench; its progress has the result so far: what a cancel leaves is worth keeping."""
         from workbench.engine.memory_bench import BUDGET_SECONDS, measure_memory
 
-        def progress(done: int, total: int, what: str, values: dict[str, Any]) -> None:
-            request.progress(done, total, what=what, **values)
+        def progress(done: int, total: int, what: str, so_far: dict[str, Any]) -> None:
+            request.progress(done, total, what=what, so_far=so_far)
+
+        def check() -> None:
+            request.check()
+            if request.unheard:  # nobody would keep what is measured
+                raise Cancelled
 
         return measure_memory(
             self._catalogue,
@@ -144,7 +149,7 @@ class _Jobs:
             only=tuple(request.fields.get("only") or ()),
             tasks=tuple(request.fields.get("tasks") or ()),
             progress=progress,
-            check=request.check,
+            check=check,
         )
 
     # -- what the jobs share ---------------------------------------------------------------------------------------

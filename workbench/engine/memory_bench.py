@@ -43,7 +43,7 @@ CHUNK = 128
 _SIZE_NAMES = ("hidden_size", "units", "reservoir_size", "reservoir_units")
 
 Progress = Callable[[int, int, str, dict[str, Any]], None]
-"""``(cells done, cells in all, what is measured, the rows so far)``; it may raise to cancel."""
+"""``(cells done, cells in all, what is measured, the result so far)``; it may raise to cancel."""
 
 VARIANTS: Mapping[str, tuple[tuple[str, str, Mapping[str, Any]], ...]] = {
     "rnn": (
@@ -107,7 +107,7 @@ def measure_memory(
     tasks: Sequence[str] = (),
     seed: int = 7,
     longest: int = LADDER[-1],
-    progress: Progress = lambda done, total, what, rows: None,
+    progress: Progress = lambda done, total, what, so_far: None,
     check: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Measure every contestant (or ``only`` those ids) on every problem (or those ``tasks``); a plain JSON object.
@@ -122,6 +122,16 @@ def measure_memory(
         known = ", ".join([one.id for one in contestants(catalogue)[0]] + [task.id for task in TASKS])
         raise WorkbenchError("There is nothing to measure.", fix=f"Networks and problems are: {known}.")
     rows: list[dict[str, Any]] = []
+    result: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "benchmark": "memory",
+        "budget": budget,
+        "weights": weights,
+        "ladder": [length for length in LADDER if length <= longest],
+        "tasks": [{"id": t.id, "title": t.title, "what": t.what, "measure": t.measure} for t in chosen],
+        "rows": rows,
+        "left_out": left_out,
+    }
     total, done = len(who) * len(chosen), 0
     with _one_thread(), preserved_random_state():
         for one in who:
@@ -136,7 +146,7 @@ def measure_memory(
             }
             try:
                 for task in chosen:
-                    progress(done, total, f"{one.title}: {task.title}", {"rows": rows})
+                    progress(done, total, f"{one.title}: {task.title}", result)
                     torch.manual_seed(seed)
                     network, size, count = sized(one, task.inputs, weights)
                     row["sizes"][task.id], row["parameters"] = size, count
@@ -150,17 +160,8 @@ def measure_memory(
                 done = (who.index(one) + 1) * len(chosen)
                 continue
             rows.append(row)
-            progress(done, total, one.title, {"rows": rows})
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "benchmark": "memory",
-        "budget": budget,
-        "weights": weights,
-        "ladder": [length for length in LADDER if length <= longest],
-        "tasks": [{"id": t.id, "title": t.title, "what": t.what, "measure": t.measure} for t in chosen],
-        "rows": rows,
-        "left_out": left_out,
-    }
+            progress(done, total, one.title, result)
+    return result
 
 
 def sized(one: Contestant, inputs: int, weights: int) -> tuple[Encoder, int, int]:

@@ -94,11 +94,15 @@ def _copy(length: int, batch: int, generator: torch.Generator) -> Problem:
 
 
 def _recall(length: int, batch: int, generator: torch.Generator) -> Problem:
-    """Which symbol came first, asked for after many others."""
+    """Which symbol came with a mark, somewhere in the first quarter, asked for after many others."""
     symbols = torch.randint(0, SYMBOLS, (batch, length), generator=generator)
+    at = torch.randint(0, max(1, length // 4), (batch,), generator=generator)
+    rows = torch.arange(batch)
+    marks = torch.zeros(batch, length, 1)
+    marks[rows, at] = 1.0
     scored = torch.zeros(batch, length, dtype=torch.bool)
     scored[:, -1] = True
-    return Problem(functional.one_hot(symbols, SYMBOLS).float(), scored, symbols[:, 0])
+    return Problem(torch.cat([functional.one_hot(symbols, SYMBOLS).float(), marks], -1), scored, symbols[rows, at])
 
 
 def _parity(length: int, batch: int, generator: torch.Generator) -> Problem:
@@ -129,7 +133,7 @@ TASKS: tuple[MemoryTask, ...] = (
     MemoryTask("adding", "Adding", "add two marked numbers among many", 2, 1, "number", _adding),
     MemoryTask("copy", "Copy", "repeat three symbols after a pause", COPY_SYMBOLS + 2, COPY_SYMBOLS, "classes", _copy),
     MemoryTask("parity", "Parity", "count ones, odd or even", 1, 2, "classes", _parity),
-    MemoryTask("recall", "Delayed recall", "name the first of many symbols", SYMBOLS, SYMBOLS, "classes", _recall),
+    MemoryTask("recall", "Delayed recall", "name the marked symbol", SYMBOLS + 1, SYMBOLS, "classes", _recall),
     MemoryTask("brackets", "Brackets", "know which bracket is open, up to six deep", 4, 3, "classes", _brackets),
 )
 SPAN_TASK = "recall"

@@ -69,6 +69,11 @@ class Request:
         if self.cancelled:
             raise Cancelled
 
+    @property
+    def unheard(self) -> bool:
+        """Whether the other side has closed the pipe: nobody waits for this job's result any more."""
+        return self._server.closed
+
     def serve_between(self, live: Predictor | None) -> None:
         """Between two steps of a training: answer short jobs with the ``live`` model. A cancel means stop."""
         self._server.serve_between(self, live, SHORT_JOBS if live is not None else frozenset({"ping", "devices"}))
@@ -105,6 +110,10 @@ class Server:
                 self._take(self._inbox.get())
                 continue
             self._do(Request(self, message))
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
 
     def send(self, message: Message) -> None:
         """Write one line; when the other side is gone, nothing happens (a training goes on without being heard)."""

@@ -32,7 +32,7 @@ def measure(
     asked = [name.strip() for name in names.split(",") if name.strip()]
     problems = [task.id for task in TASKS]
 
-    def progress(done: int, total: int, what: str, rows: Mapping[str, Any]) -> None:
+    def progress(done: int, total: int, what: str, so_far: Mapping[str, Any]) -> None:
         notice(f"{done} of {total}: {what}")
 
     result = measure_memory(
