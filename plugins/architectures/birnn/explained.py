@@ -30,15 +30,15 @@ SYMBOLS = (
 
 DIAGRAM = CellDiagram(
     nodes=(
-        DiagramNode("f_before", "fₜ₋₁", 0, 1.5, "memory", "fₜ₋₁"),
+        DiagramNode("f_before", "fₜ₋₁", 0.5, 1.5, "memory", "fₜ₋₁"),
         DiagramNode("forward", "cell →", 3, 1.5, "gate", "cell"),
         DiagramNode("f", "fₜ", 6, 1.5, "memory", "fₜ"),
-        DiagramNode("b", "bₜ", 0, 3, "memory", "bₜ"),
-        DiagramNode("backward", "← cell", 3, 3, "gate", "cell"),
-        DiagramNode("b_after", "bₜ₊₁", 6, 3, "memory", "bₜ₊₁"),
+        DiagramNode("b", "bₜ", -1, 4.5, "memory", "bₜ"),
+        DiagramNode("backward", "← cell", 3, 4.5, "gate", "cell"),
+        DiagramNode("b_after", "bₜ₊₁", 6, 4.5, "memory", "bₜ₊₁"),
         DiagramNode("merge", "[ ; ] or +", 3, 0, "operation"),
         DiagramNode("h", "hₜ", 6, 0, "value", "hₜ"),
-        DiagramNode("x", "xₜ", 3, 4.5, "value", "xₜ"),
+        DiagramNode("x", "xₜ", 3, 3, "value", "xₜ"),
     ),
     edges=(
         DiagramEdge("f_before", "forward", recurrent=True),

@@ -61,7 +61,7 @@ DIAGRAM = CellDiagram(
         DiagramNode("i", "iₜ  σ", 4, 3, "gate", "iₜ"),
         DiagramNode("g", "gₜ  tanh", 6, 3, "gate", "gₜ"),
         DiagramNode("o", "oₜ  σ", 10, 3, "gate", "oₜ"),
-        DiagramNode("h_before", "hₜ₋₁", 0, 5, "memory", "hₜ₋₁"),
+        DiagramNode("h_before", "hₜ₋₁", 5, 6.5, "memory", "hₜ₋₁"),
         DiagramNode("both", "hₜ₋₁, xₜ", 5, 5, "operation"),
         DiagramNode("x", "xₜ", 8, 5, "value", "xₜ"),
     ),
