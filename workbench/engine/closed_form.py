@@ -189,9 +189,7 @@ class ClosedFormTrainer(Trainer):
             raise WorkbenchError(f"There is nothing in the split {split.name!r} to fit the readout on.")
         return sums.system()
 
-    def _read(
-        self, split: Split, doing: str, *, noisy: bool = False, limit: int = 0
-    ) -> Iterator[tuple[Batch, Tensor]]:
+    def _read(self, split: Split, doing: str, *, noisy: bool = False) -> Iterator[tuple[Batch, Tensor]]:
         """Batches with what the readout reads of them. ``noisy`` puts the network alone into training mode."""
         stream = isinstance(split, StreamSplit)
         plan = (
@@ -200,7 +198,7 @@ class ClosedFormTrainer(Trainer):
             else evaluation_plan(split.lengths, self.options.batch_tokens)
         )
         carried = Carried() if stream else None
-        total = min(limit, len(plan)) if limit else len(plan)
+        total = len(plan)
         with _reading(self.model, noisy):
             for number in range(total):
                 self._phase(doing, number, total)

@@ -36,12 +36,21 @@ class RidgeSums:
         self.rows = 0
 
     def add(self, x: Array, y: Array) -> None:
-        """Rows of features ``x`` (R, N) and targets ``y`` (R, K); rows with a NaN target are left out."""
+        """Rows of features ``x`` (R, N) and targets ``y`` (R, K); rows with a NaN target are left out.
+
+        :class:`WorkbenchError` where a number is not finite.
+        """
         wanted = ~np.isnan(y).any(axis=1)
         if not wanted.all():
             x, y = x[wanted], y[wanted]
         if not len(x):
             return
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            raise WorkbenchError(
+                "The reservoir's states or the targets are not all finite numbers.",
+                why="The inputs hold a value that is missing or far too large.",
+                fix="Scale the inputs, and look for missing values.",
+            )
         if self._shift is None:
             # near the means, so that centring later takes little away from large sums
             self._shift = x[:PIECE].astype(np.float64).mean(axis=0)
@@ -58,7 +67,7 @@ class RidgeSums:
             self.rows += len(part)
 
     def system(self) -> RidgeSystem:
-        """The centred normal equations; :class:`WorkbenchError` without a row, or with one that is not finite."""
+        """The centred normal equations; :class:`WorkbenchError` without a row."""
         if self.rows == 0 or self._shift is None:
             raise WorkbenchError(
                 "There is no step to fit the readout on.",
@@ -71,12 +80,6 @@ class RidgeSums:
         gram -= self.rows * np.outer(mean_x, mean_x)
         cross = self._cross - self.rows * np.outer(mean_x, mean_y)
         square = self._square - self.rows * float(mean_y @ mean_y)
-        if not (np.isfinite(gram).all() and np.isfinite(cross).all()):
-            raise WorkbenchError(
-                "The reservoir's states or the targets are not all finite numbers.",
-                why="The inputs hold a value that is missing or far too large.",
-                fix="Scale the inputs, and look for missing values.",
-            )
         return RidgeSystem(gram, cross, mean_x + self._shift, mean_y, square, self.rows)
 
 
@@ -154,9 +157,7 @@ class RidgeSystem:
     def part(self, start: int, stop: int) -> RidgeSystem:
         """The equations of features ``start`` to ``stop`` alone."""
         cut = slice(start, stop)
-        return RidgeSystem(
-            self.gram[cut, cut], self.cross[cut], self.mean_x[cut], self.mean_y, self.square, self.rows
-        )
+        return RidgeSystem(self.gram[cut, cut], self.cross[cut], self.mean_x[cut], self.mean_y, self.square, self.rows)
 
     def _eigen(self) -> tuple[Double, Double]:
         values, vectors = eigh(self.gram, check_finite=False, driver="evd")

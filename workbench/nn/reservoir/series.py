@@ -16,14 +16,14 @@ def mackey_glass(steps: int, *, tau: float = 17.0, seed: int = 0, fine: int = 10
     """(steps,) of dx/dt = 0.2 x(t-τ) / (1 + x(t-τ)¹⁰) - 0.1 x(t), sampled once a time unit.
 
     By the fourth-order Runge-Kutta rule in steps of 1 / ``fine``; the delayed value half-way between two steps is
-    interpolated by a cubic through its four neighbours. ``discard`` units are left out after a random start about 1.2.
+    interpolated by a cubic through its four neighbours. ``discard`` units are left out after a constant start near 1.2.
     Mackey & Glass (1977); constants as in Jaeger & Haas (2004).
     """
     size = 1.0 / fine
     lag = round(tau * fine)
     count = (steps + discard) * fine
     x = np.empty(count + lag + 1)
-    x[: lag + 1] = 1.2 + 0.2 * (np.random.default_rng(seed).random(lag + 1) - 0.5)
+    x[: lag + 1] = 1.2 + 0.2 * (np.random.default_rng(seed).random() - 0.5)
 
     def slope(value: float, late: float) -> float:
         return 0.2 * late / (1.0 + late**10) - 0.1 * value
