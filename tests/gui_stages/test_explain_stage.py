@@ -15,7 +15,7 @@ from workbench.api import LayerTrace, Trace
 from workbench.shell.colour_maps import cividis, diverging
 from workbench.shell.session import Session
 from workbench.shell.stages.explain import ExplainStage
-from workbench.shell.stages.explain.equations import equations_markdown
+from workbench.shell.stages.explain.equations import shapes_html, sizes_of_trace
 from workbench.shell.stages.explain.reach import reaches
 from workbench.testing.fakes import FakeWorker
 
@@ -104,10 +104,11 @@ def test_the_gradient_is_shown_by_distance_from_the_chosen_step(traced: ExplainS
     assert "1 at the step itself, 0.2 at distance 2" in view.gradient.accessibleDescription()
     view.slider.setValue(3)
     np.testing.assert_allclose(view.gradient.reaches[0].here, FORWARD[3, ::-1])
-    plain = view.gradient.grab().toImage()
-    view.logarithmic.setChecked(True)
     assert view.gradient.logarithmic
-    assert view.gradient.grab().toImage() != plain
+    straight = view.gradient.grab().toImage()
+    view.logarithmic.setChecked(False)
+    assert not view.gradient.logarithmic
+    assert view.gradient.grab().toImage() != straight
 
 
 def test_a_long_sequence_has_the_curve_of_its_last_step(stage: ExplainStage) -> None:
@@ -178,9 +179,10 @@ def test_a_click_chooses_step_and_unit(qtbot: Any, traced: ExplainStage) -> None
 
 
 def test_equations_carry_the_shapes_of_the_model() -> None:
-    text = equations_markdown(None, make_trace())
+    text = shapes_html(make_trace())
     assert "states 4 × 6" in text
     assert "T = 4" in text
+    assert sizes_of_trace(make_trace(), {"layers": 1}) == {"T": 4, "H": 6, "N": 6, "L": 1, "K": 3, "V": 3}
 
 
 def test_colour_maps_are_ordered_in_lightness_and_symmetric() -> None:

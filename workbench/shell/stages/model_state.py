@@ -48,6 +48,22 @@ def model_title(session: Session) -> str:
     return f"{name}, in training" if is_live(session) else name
 
 
+def title_of_run(session: Session, run: Any) -> str:
+    """The architecture of a run in words; the run's id where its plugin is gone."""
+    try:
+        return str(session.catalogue.architecture(run.config.architecture.id).title)
+    except WorkbenchError:
+        return str(getattr(run, "id", "run"))
+
+
+def name_of_run(run: Any) -> str:
+    """The name of a run, or its id."""
+    try:
+        return str(getattr(run.config, "name", "") or run.id)
+    except WorkbenchError:
+        return str(run.id)
+
+
 def result_from(kind: str, values: Any) -> Any:
     """The typed result of a job's JSON; kinds of a plugin's own come as they are, for its view to read."""
     cls = _RESULTS.get(kind)

@@ -24,6 +24,9 @@ LOWEST_SHARE = 1e-8
 """On the logarithmic scale, values below this part of the greatest stand on the lower edge."""
 
 
+_OTHER_STYLES = (Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine, Qt.PenStyle.DashDotDotLine)
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """Gradient norms by distance (index 0: the step itself) of one side: of one step, and the mean over all."""
@@ -72,15 +75,16 @@ class ReachChart(QWidget):
         super().__init__()
         self._theme = theme
         self.reaches: list[Reach] = []
+        self.others: dict[str, Reach] = {}
         self._step = 0
         self._logarithmic = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Gradient against distance in steps")
         theme.changed.connect(self.update)
 
-    def show_reaches(self, found: list[Reach], step: int) -> None:
-        """Show ``found``, the curves for the loss of ``step``."""
-        self.reaches, self._step = found, step
+    def show_reaches(self, found: list[Reach], step: int, others: Mapping[str, Reach] | None = None) -> None:
+        """Show ``found``, the curves for the loss of ``step``, and the means of ``others``, models by their titles."""
+        self.reaches, self._step, self.others = found, step, dict(others or {})
         self.setAccessibleDescription(self.summary())
         self.update()
 
@@ -99,6 +103,8 @@ class ReachChart(QWidget):
             if len(one.here) > 1:
                 ends += f", {one.here[-1]:.3g} at distance {len(one.here) - 1}"
             parts.append(f"{one.name}: {ends}")
+        for title, one in self.others.items():
+            parts.append(f"{title}, mean: {one.mean[0]:.3g}, {one.mean[-1]:.3g} at distance {len(one.mean) - 1}")
         return f"Loss of step {self._step + 1}. " + "; ".join(parts) if parts else ""
 
     def sizeHint(self) -> QSize:
@@ -111,7 +117,8 @@ class ReachChart(QWidget):
 
     def _range(self) -> tuple[float, float]:
         """Lowest and highest value of the axis."""
-        everything = np.concatenate([part for one in self.reaches for part in (one.here, one.mean)])
+        parts = [part for one in self.reaches for part in (one.here, one.mean)]
+        everything = np.concatenate([*parts, *(one.mean for one in self.others.values())])
         high = float(np.nanmax(everything, initial=0.0))
         if high <= 0 or not math.isfinite(high):
             return 0.0, 1.0
@@ -149,13 +156,17 @@ class ReachChart(QWidget):
         painter.setPen(QPen(self._theme.color("grid"), 1))
         for y in (area.top(), area.bottom()):
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
-        longest = max(max(len(one.here), len(one.mean)) for one in self.reaches)
+        longest = max(max(len(one.here), len(one.mean)) for one in (*self.reaches, *self.others.values()))
         across = area.width() / max(1, longest - 1)
         self._draw_distances(painter, area, across, longest, metrics)
         for i, one in enumerate(self.reaches):
             colour = self._theme.series(i + 1)
             self._draw_line(painter, area, across, self._share(one.mean, low, high), colour, dashed=True)
             self._draw_line(painter, area, across, self._share(one.here, low, high), colour, dashed=False)
+        for i, one in enumerate(self.others.values()):
+            look = _OTHER_STYLES[i % len(_OTHER_STYLES)]
+            colour = self._theme.series(i + 3)
+            self._draw_line(painter, area, across, self._share(one.mean, low, high), colour, dashed=True, style=look)
         self._draw_legend(painter, area.left(), metrics)
         painter.end()
 
@@ -178,13 +189,21 @@ class ReachChart(QWidget):
         painter.drawText(end, Qt.AlignmentFlag.AlignRight, title)
 
     def _draw_line(
-        self, painter: QPainter, area: QRectF, across: float, heights: Values, colour: QColor, *, dashed: bool
+        self,
+        painter: QPainter,
+        area: QRectF,
+        across: float,
+        heights: Values,
+        colour: QColor,
+        *,
+        dashed: bool,
+        style: Qt.PenStyle = Qt.PenStyle.DashLine,
     ) -> None:
         points = [
             QPointF(area.left() + i * across, area.bottom() - area.height() * share) for i, share in enumerate(heights)
         ]
-        style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
-        painter.setPen(QPen(colour, 1.2 if dashed else 2.0, style))
+        wide = 2.0 if style != Qt.PenStyle.DashLine or not dashed else 1.2
+        painter.setPen(QPen(colour, wide, style if dashed else Qt.PenStyle.SolidLine))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPolyline(QPolygonF(points))
         if not dashed:
@@ -197,8 +216,10 @@ class ReachChart(QWidget):
         middle = metrics.height() / 2
         entries = [(one.name, self._theme.series(i + 1), Qt.PenStyle.SolidLine) for i, one in enumerate(self.reaches)]
         entries.append(("mean over all steps", self._theme.color("muted"), Qt.PenStyle.DashLine))
+        for i, title in enumerate(self.others):
+            entries.append((title, self._theme.series(i + 3), _OTHER_STYLES[i % len(_OTHER_STYLES)]))
         for name, colour, style in entries:
-            painter.setPen(QPen(colour, 2.0 if style == Qt.PenStyle.SolidLine else 1.2, style))
+            painter.setPen(QPen(colour, 1.2 if style == Qt.PenStyle.DashLine else 2.0, style))
             painter.drawLine(QPointF(x, middle), QPointF(x + 20, middle))
             painter.setPen(self._theme.color("muted"))
             width = metrics.horizontalAdvance(name)

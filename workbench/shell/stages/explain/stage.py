@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from PySide6.QtCore import QTimer
@@ -12,6 +13,7 @@ from workbench.api import Architecture, Cancelled, Event, Trace, WorkbenchError
 from workbench.api.events import EpochMetrics, RunFinished
 from workbench.shell.panels import panel_cards
 from workbench.shell.stages.base import Stage, StageState
+from workbench.shell.stages.explain.compare import Comparison
 from workbench.shell.stages.explain.trace_view import TraceView
 from workbench.shell.stages.model_state import has_model, is_live, model_title, read_trace
 from workbench.shell.widgets import Button, Card, EmptyState, Muted, ProblemSlot
@@ -54,6 +56,10 @@ class ExplainStage(Stage):
         self._problem_box = ProblemSlot()
         self.head.body.addLayout(self._problem_box)
         self.view = TraceView(session.theme)
+        self.comparison = Comparison(session, self)
+        self.comparison.changed.connect(lambda: self.view.details.gradient.show_others(self.comparison.traces()))
+        self.comparison.failed.connect(self._show_problem)
+        self.view.details.gradient.menu_wanted.connect(self.comparison.fill)
         self.empty = EmptyState(
             "No model to look into",
             "Here you walk through a sentence step by step and see states, gates and outputs change together. Train "
@@ -89,7 +95,7 @@ class ExplainStage(Stage):
 
     def activated(self) -> None:
         self.refresh()
-        if has_model(self.session) and self.view.trace is None and self.text.text().strip():
+        if has_model(self.session) and self.view.trace is None:
             self.ask()
 
     def refresh(self) -> None:
@@ -113,6 +119,7 @@ class ExplainStage(Stage):
             self._handle.cancel()
             self._handle = None
         self._show_problem(None)
+        self.comparison.restart()
         self.refresh()
         if self.isVisible():
             self.ask()
@@ -128,21 +135,40 @@ class ExplainStage(Stage):
     def ask(self) -> None:
         """Trace the sentence through the selected model."""
         self._pause.stop()
-        run, text = self.session.run, self.text.text().strip()
-        if run is None or not text or not has_model(self.session):
+        run = self.session.run
+        if run is None or not has_model(self.session):
+            return
+        inputs = self._inputs()
+        if not inputs:
             return
         if self._handle is not None:
             self._again = True
             return
         self.status.setText("Tracing…")
         self._handle = self.session.submit(
-            {"job": "trace", "run": str(run.path), "text": text, "gradient": True, "live": is_live(self.session)},
-            self._answered,
+            {"job": "trace", "run": str(run.path), **inputs, "gradient": True, "live": is_live(self.session)},
+            partial(self._answered, inputs),
             self._failed,
         )
         self.state_changed.emit()
 
-    def _answered(self, value: Mapping[str, Any]) -> None:
+    def _inputs(self) -> dict[str, Any]:
+        """What to trace: the text typed, else the first record of the run's dataset; empty where there is neither."""
+        if text := self.text.text().strip():
+            return {"text": text}
+        session = self.session
+        if session.project is None or session.dataset is None or session.run is None:
+            return {}
+        try:
+            if session.run.config.data.dataset != session.dataset.name:
+                return {}
+            for stored in session.project.store.iterate(session.dataset.id):
+                return {"record": stored.record.to_json()}
+        except WorkbenchError as error:
+            self._show_problem(error)
+        return {}
+
+    def _answered(self, inputs: Mapping[str, Any], value: Mapping[str, Any]) -> None:
         self._handle = None
         try:
             trace = read_trace(value)
@@ -152,12 +178,17 @@ class ExplainStage(Stage):
         self._show_problem(None)
         self.show_trace(trace)
         epoch = value.get("epoch")
-        self.status.setText(f"{'learning, ' if is_live(self.session) else ''}epoch {epoch}" if epoch else "")
+        parts = ["" if "text" in inputs else "first record of the dataset", "learning" if is_live(self.session) else ""]
+        parts.append(f"epoch {epoch}" if epoch else "")
+        self.status.setText(", ".join(part for part in parts if part))
+        self.comparison.ask(inputs)
         self._ask_again()
 
     def show_trace(self, trace: Trace) -> None:
         """Show ``trace``, however it was made."""
-        self.view.show_trace(trace, self._architecture())
+        run = self.session.run
+        params = dict(getattr(run.config.architecture, "params", {})) if run is not None else {}
+        self.view.show_trace(trace, self._architecture(), params)
         self.pages.setCurrentWidget(self.view)
         self.state_changed.emit()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,22 +10,20 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
-    QCheckBox,
     QComboBox,
     QHBoxLayout,
     QSlider,
     QSplitter,
-    QTabWidget,
-    QTextBrowser,
     QVBoxLayout,
     QWidget,
 )
 
-from workbench.api import Architecture, LayerTrace, Trace
+from workbench.api import Architecture, LayerTrace, Symbol, Trace
+from workbench.shell.plots.symbol_card import SymbolValues
 from workbench.shell.stages.explain.curve import StepCurve
-from workbench.shell.stages.explain.equations import equations_markdown
 from workbench.shell.stages.explain.heat_map import HeatMap
-from workbench.shell.stages.explain.reach import ReachChart, reaches
+from workbench.shell.stages.explain.lower import LowerTabs
+from workbench.shell.stages.explain.values import values_of
 from workbench.shell.tokens.bars import ProbabilityBars
 from workbench.shell.tokens.labelling import LabelColours, spans_of
 from workbench.shell.tokens.token_flow import TokenFlow
@@ -39,26 +38,35 @@ _SIGNED_GATES = frozenset({"candidate"})
 
 
 class TraceView(QWidget):
-    """Left and right step, Space plays, Home and End jump; a click anywhere does the same."""
+    """Left and right step, Space plays, Home and End jump; a click anywhere does the same.
+
+    A model that writes a sequence has two times: what it reads and what it writes. The layer chosen says in which of
+    them the scrubber moves; the other stays where it is.
+    """
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
         self._trace: Trace | None = None
-        self._step = 0
+        self._step = self._output = 0
         colours = LabelColours()
         self.words = TokenFlow(theme, colours)
         self.words.setAccessibleName("Steps of the sequence")
-        self.words.token_clicked.connect(self.set_step)
+        self.words.token_clicked.connect(lambda step: self._go(step, writing=False))
+        self.written = TokenFlow(theme, colours)
+        self.written.setAccessibleName("Steps that were written")
+        self.written.token_clicked.connect(lambda step: self._go(step, writing=True))
+        self.written.hide()
         self.play_button = Button("Play", tip="Walk through the steps (Space)", on_click=self.toggle_play)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("Time scrubber")
         self.slider.setToolTip("Step through the sequence (arrow keys; Space plays)")
         self.slider.setMinimumHeight(28)
-        self.slider.valueChanged.connect(self.set_step)
+        self.slider.valueChanged.connect(self.set_here)
         self.where = Muted("", wrap=False)
         self.steps_card = Card("Sequence")
         self.steps_card.body.addWidget(self.words)
+        self.steps_card.body.addWidget(self.written)
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.play_button)
@@ -71,7 +79,7 @@ class TraceView(QWidget):
         self.layer.currentIndexChanged.connect(lambda _index: self._layer_chosen())
         self.quantity.currentIndexChanged.connect(lambda _index: self._show_map())
         self.heat_map = HeatMap(theme)
-        self.heat_map.step_chosen.connect(self.set_step)
+        self.heat_map.step_chosen.connect(self.set_here)
         self.heat_map.unit_chosen.connect(self._show_unit)
         self.map_card = Card("Inside")
         self.map_card.header.addWidget(self.layer)
@@ -86,28 +94,12 @@ class TraceView(QWidget):
         self.unit_curve = StepCurve(theme, "Value of the chosen unit", series=0)
         self.unit_card = Card("Unit")
         self.unit_card.body.addWidget(self.unit_curve, 1)
-        self.gradient = ReachChart(theme)
-        self.gradient_note = Muted("", factor=0.88)
-        self.logarithmic = QCheckBox("Logarithmic")
-        self.logarithmic.setToolTip("A gradient that shrinks by the same factor with each step is then a straight line")
-        self.logarithmic.toggled.connect(self.gradient.set_logarithmic)
-        gradient_page = QWidget()
-        column = QVBoxLayout(gradient_page)
-        column.setContentsMargins(4, 4, 4, 0)
-        column.setSpacing(2)
-        column.addWidget(self.gradient, 1)
-        column.addWidget(self.gradient_note)
-        self.equations = QTextBrowser()
-        self.equations.setAccessibleName("Equations of the architecture")
-        self.equations.setOpenExternalLinks(True)
-        self.equations.setFrameShape(QTextBrowser.Shape.NoFrame)
-        self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
-        self.tabs.tabBar().setAccessibleName("Gradient or equations")
-        self.tabs.addTab(gradient_page, "Gradient through time")
-        self.tabs.addTab(self.equations, "Equations")
-        self.tabs.setCornerWidget(self.logarithmic)
-        self.tabs.currentChanged.connect(lambda index: self.logarithmic.setVisible(index == 0))
+        self.details = LowerTabs(theme, self._values_of)
+        self.details.step_chosen.connect(lambda step: self._go(step, writing=False))
+        self.details.output_chosen.connect(lambda step: self._go(step, writing=True))
+        self.gradient, self.gradient_note = self.details.gradient.chart, self.details.gradient.note
+        self.logarithmic = self.details.gradient.logarithmic
+        self.equations = self.details.equations
 
         right = QWidget()
         stack = QVBoxLayout(right)
@@ -121,7 +113,7 @@ class TraceView(QWidget):
         middle.setStretchFactor(0, 5)
         middle.setStretchFactor(1, 2)
         bottom = Card("")
-        bottom.body.addWidget(self.tabs)
+        bottom.body.addWidget(self.details)
         columns = QSplitter(Qt.Orientation.Vertical)
         columns.addWidget(middle)
         columns.addWidget(bottom)
@@ -150,25 +142,48 @@ class TraceView(QWidget):
     def step(self) -> int:
         return self._step
 
-    def show_trace(self, trace: Trace, architecture: Architecture | None) -> None:
+    @property
+    def output(self) -> int:
+        """The step of what was written."""
+        return self._output
+
+    @property
+    def writing(self) -> bool:
+        """Whether the scrubber moves through what was written: a layer of the decoder is chosen."""
+        layer = self.current_layer()
+        return layer is not None and layer.over == "outputs" and bool(self._trace and self._trace.output_steps)
+
+    @property
+    def here(self) -> int:
+        """The step the scrubber is at."""
+        return self._output if self.writing else self._step
+
+    def names(self) -> tuple[str, ...]:
+        """The steps the scrubber moves through."""
+        assert self._trace is not None
+        return self._trace.output_steps if self.writing else self._trace.steps
+
+    def show_trace(
+        self, trace: Trace, architecture: Architecture | None, params: Mapping[str, object] | None = None
+    ) -> None:
         """Show another trace; layer, quantity, unit and step stay where they can."""
         self.pause()
         self._trace = trace
         self._step = min(self._step, max(0, len(trace.steps) - 1))
+        self._output = min(self._output, max(0, len(trace.output_steps) - 1))
         labels = trace.predicted if len(trace.predicted) == len(trace.steps) else ()
+        if trace.output_steps:
+            labels = ()
         if labels and all(label == "O" or label[1:2] == "-" for label in labels):
             self.words.set_content(trace.steps, spans_of(labels), probabilities=False)
         else:
             self.words.set_content(trace.steps, under=labels)
-        self.slider.blockSignals(True)
-        self.slider.setRange(0, max(0, len(trace.steps) - 1))
-        self.slider.setValue(self._step)
-        self.slider.blockSignals(False)
-        _refill(self.layer, [f"{layer.name}, {layer.direction}" for layer in trace.layers])
+        self.written.setVisible(bool(trace.output_steps))
+        self.written.set_content(trace.output_steps)
+        _refill(self.layer, [layer_title(layer) for layer in trace.layers])
+        self.details.show_trace(trace, architecture, params or {})
         self._layer_chosen()
         self.output_card.setVisible(trace.outputs is not None)
-        self.logarithmic.setEnabled(bool(trace.gradient_through_time))
-        self.equations.setMarkdown(equations_markdown(architecture, trace))
         self._follow_step()
 
     def current_layer(self) -> LayerTrace | None:
@@ -183,7 +198,16 @@ class TraceView(QWidget):
             return
         names = [HIDDEN, *([CELL] if layer.cell is not None else []), *(f"{g.capitalize()} gate" for g in layer.gates)]
         _refill(self.quantity, names)
+        self._fit_slider()
         self._show_map()
+        self._follow_step()
+
+    def _fit_slider(self) -> None:
+        """The scrubber goes over the time of the chosen layer."""
+        self.slider.blockSignals(True)
+        self.slider.setRange(0, max(0, len(self.names()) - 1))
+        self.slider.setValue(self.here)
+        self.slider.blockSignals(False)
 
     def values(self) -> tuple[NDArray[np.float64], bool]:
         """The array (T, H) that is chosen, and whether it is signed."""
@@ -201,57 +225,83 @@ class TraceView(QWidget):
         if self._trace is None or self.current_layer() is None:
             return
         values, signed = self.values()
-        self.heat_map.show_values(values, self._trace.steps, self.quantity.currentText(), signed=signed)
-        self.map_card.set_title("Inside", f"{values.shape[1]:,} units × {values.shape[0]:,} steps")
-        self.heat_map.set_step(self._step)
+        self.heat_map.show_values(values, self.names(), self.quantity.currentText(), signed=signed)
+        what = "nodes" if self._trace.parents is not None else "steps"
+        self.map_card.set_title("Inside", f"{values.shape[1]:,} units × {values.shape[0]:,} {what}")
+        self.heat_map.set_step(self.here)
         self._show_unit(self.heat_map.unit)
 
     def _show_unit(self, unit: int) -> None:
         values, _ = self.values()
         self.unit_card.set_title(f"Unit {unit}", self.quantity.currentText().lower())
         self.unit_curve.show_values(values[:, unit])
-        self.unit_curve.set_step(self._step)
+        self.unit_curve.set_step(self.here)
+
+    def _values_of(self, symbol: Symbol) -> SymbolValues | None:
+        """The numbers of a symbol of the equations at this step."""
+        if self._trace is None:
+            return None
+        return values_of(self._trace, self.current_layer(), self._step, self._output, symbol)
 
     # -- time ---------------------------------------------------------------------------------------------------
 
     def set_step(self, step: int) -> None:
-        """Everything goes to ``step``."""
+        """Everything goes to ``step`` of the input."""
         if self._trace is None or step == self._step or not 0 <= step < len(self._trace.steps):
             return
         self._step = step
         self._follow_step()
 
+    def set_output(self, step: int) -> None:
+        """Everything goes to ``step`` of what was written."""
+        if self._trace is None or step == self._output or not 0 <= step < len(self._trace.output_steps):
+            return
+        self._output = step
+        self._follow_step()
+
+    def set_here(self, step: int) -> None:
+        """The scrubber, in whichever time it moves."""
+        (self.set_output if self.writing else self.set_step)(step)
+
+    def _go(self, step: int, *, writing: bool) -> None:
+        """To a step of one of the two times; a layer that runs in it is chosen."""
+        if self._trace is not None and writing != self.writing and self._trace.output_steps:
+            over = "outputs" if writing else "steps"
+            index = next((i for i, layer in enumerate(self._trace.layers) if layer.over == over), None)
+            if index is not None:
+                self.layer.setCurrentIndex(index)
+        (self.set_output if writing else self.set_step)(step)
+
     def _follow_step(self) -> None:
         trace = self._trace
         if trace is None or not trace.steps:
             return
-        step = self._step
-        self.slider.setValue(step)
-        self.words.mark(step)
-        self.heat_map.set_step(step)
-        self.unit_curve.set_step(step)
-        self._show_gradient()
-        self.where.setText(f"step {step + 1} of {len(trace.steps)}")
+        here, names = self.here, self.names()
+        self.slider.setValue(here)
+        self.words.mark(self._step)
+        self.written.mark(self._output if trace.output_steps else -1)
+        self.heat_map.set_step(here)
+        self.unit_curve.set_step(here)
+        self.details.show_step(self._step, self._output, writing=self.writing)
+        what = "node" if trace.parents is not None else "step"
+        self.where.setText(f"{'written ' if self.writing else ''}{what} {here + 1} of {len(names)}")
         if trace.outputs is not None:
-            self.output_card.set_title("Output here", trace.steps[step])
-            shown = zip(trace.output_labels, trace.outputs[step], strict=False)
-            self.bars.show_values([(label, float(p)) for label, p in shown])
+            self._show_output(trace)
 
-    def _show_gradient(self) -> None:
-        """How the loss of this step depends on the states before it (after it, in a backward layer)."""
-        trace = self._trace
-        assert trace is not None
-        found, of = reaches(trace, self._step)
-        self.gradient.show_reaches(found, of)
-        if not found:
-            self.gradient_note.setText(trace.gradient_note or "The gradient was not computed for this sequence.")
+    def _show_output(self, trace: Trace) -> None:
+        """The answer of this step: probabilities as bars, or plain values."""
+        assert trace.outputs is not None
+        answers = trace.output_steps or trace.steps
+        row = self._output if trace.output_steps else self._step
+        if len(trace.outputs) != len(answers):
+            row = len(trace.outputs) - 1  # one answer for the whole of it
+        if not 0 <= row < len(trace.outputs):
             return
-        inner = "x_t" if "input" in trace.gradient_through_time else "h_t"
-        self.gradient_note.setText(
-            f"|∂L_s/∂{inner}| for the loss of step s = {of + 1} ({trace.steps[of]}). {trace.gradient_note}"
-        )
-        what = "an input" if inner == "x_t" else "a state of the last layer"
-        self.gradient.setToolTip(f"How much a small change of {what}, so many steps away, would change the loss here")
+        name = answers[row] if len(trace.outputs) == len(answers) else "of the whole input"
+        self.output_card.set_title("Output here", name)
+        numbers = np.asarray(trace.outputs[row], dtype=np.float64).reshape(-1)
+        labels = trace.output_labels or tuple(f"value {i + 1}" for i in range(len(numbers)))
+        self.bars.show_values([(label, float(p)) for label, p in zip(labels, numbers, strict=False)])
 
     def toggle_play(self) -> None:
         """Play or pause; with reduced motion, one step at a time."""
@@ -261,10 +311,10 @@ class TraceView(QWidget):
         if self._timer.isActive():
             self.pause()
             return
-        if self._step >= len(trace.steps) - 1:
-            self.set_step(0)
+        if self.here >= len(self.names()) - 1:
+            self.set_here(0)
         elif self._theme.reduced_motion:
-            self.set_step(self._step + 1)
+            self.set_here(self.here + 1)
             return
         self._timer.start()
         self.play_button.setText("Pause")
@@ -278,26 +328,32 @@ class TraceView(QWidget):
         return self._timer.isActive()
 
     def _tick(self) -> None:
-        if self._trace is None or self._step >= len(self._trace.steps) - 1 or not self.isVisible():
+        if self._trace is None or self.here >= len(self.names()) - 1 or not self.isVisible():
             self.pause()
             return
-        self.set_step(self._step + 1)
+        self.set_here(self.here + 1)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        last = len(self._trace.steps) - 1 if self._trace is not None else 0
+        last = len(self.names()) - 1 if self._trace is not None else 0
         key = event.key()
         if key == Qt.Key.Key_Space:
             self.toggle_play()
         elif key == Qt.Key.Key_Left:
-            self.set_step(max(0, self._step - 1))
+            self.set_here(max(0, self.here - 1))
         elif key == Qt.Key.Key_Right:
-            self.set_step(min(last, self._step + 1))
+            self.set_here(min(last, self.here + 1))
         elif key == Qt.Key.Key_Home:
-            self.set_step(0)
+            self.set_here(0)
         elif key == Qt.Key.Key_End:
-            self.set_step(last)
+            self.set_here(last)
         else:
             super().keyPressEvent(event)
+
+
+def layer_title(layer: LayerTrace) -> str:
+    """A layer's name and direction; the decoder's say so."""
+    part = "decoder " if layer.over == "outputs" and "decoder" not in layer.name.lower() else ""
+    return f"{part}{layer.name}, {layer.direction}" if layer.direction else f"{part}{layer.name}"
 
 
 def _combo(name: str) -> QComboBox:

@@ -17,6 +17,7 @@ from workbench.api import WorkbenchError
 from workbench.shell.plots.canvas import Canvas
 from workbench.shell.plots.gradient_flow import FlowHistory, common_title, lesson, read_flow, shares
 from workbench.shell.session import Session
+from workbench.shell.stages.model_state import name_of_run, title_of_run
 from workbench.shell.widgets import Button, Card, EmptyState, Muted
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class XrayCard(Card):
         here = self.session.run
         runs = [run for run in reversed(self.session.runs()) if here is None or run.id != here.id]
         for run in runs[:30]:
-            action = QAction(f"{title_of(self.session, run)}  ·  {name_of(run)}", self.menu)
+            action = QAction(f"{title_of_run(self.session, run)}  ·  {name_of_run(run)}", self.menu)
             action.setCheckable(True)
             action.setChecked(run.id in self.others)
             action.setEnabled(run.id in self.others or len(self.others) < MOST_OTHERS)
@@ -108,7 +109,7 @@ class XrayCard(Card):
             self._drop(run.id)
             self.redraw()
             return
-        title = title_of(self.session, run)
+        title = title_of_run(self.session, run)
         self.session.run_in_background(
             lambda _progress, _cancelled: read_flow(run.journal_path, title),
             partial(self._laid, run),
@@ -120,7 +121,7 @@ class XrayCard(Card):
         if history.newest is None:
             self.session.notify(
                 WorkbenchError(
-                    f"The run {name_of(run)} has no gradients to show.",
+                    f"The run {name_of_run(run)} has no gradients to show.",
                     why="It was trained by an earlier version, ended before its first validation, or learns none.",
                     fix="Train it again to see how far its gradient reaches.",
                 )
@@ -183,10 +184,10 @@ class XrayCard(Card):
         """How this run and those laid over are called, told apart."""
         run = self.session.run
         runs = {one.id: one for one in self.session.runs()} if self.others else {}
-        own = title_of(self.session, run) if run is not None else "this run"
+        own = title_of_run(self.session, run) if run is not None else "this run"
         titles = [own, *(other.title for other in self.others.values())]
-        names = [name_of(run) if run is not None else "", *(name_of(runs[i]) if i in runs else i for i in self.others)]
-        return common_title(titles, names)
+        names = [name_of_run(runs[i]) if i in runs else i for i in self.others]
+        return common_title(titles, [name_of_run(run) if run is not None else "", *names])
 
     def _architecture(self) -> Any:
         run = self.session.run
@@ -196,21 +197,3 @@ class XrayCard(Card):
             return self.session.catalogue.architecture(run.config.architecture.id)
         except WorkbenchError:
             return None
-
-
-def title_of(session: Session, run: Any) -> str:
-    """The architecture of a run in words, its id where the plugin is gone."""
-    try:
-        name = run.config.architecture.id
-        return session.catalogue.architecture(name).title
-    except WorkbenchError:
-        return str(getattr(run, "id", "run"))
-
-
-def name_of(run: Any) -> str:
-    try:
-        return str(run.config.name or run.id)
-    except WorkbenchError:
-        return str(run.id)
-
-
