@@ -116,7 +116,8 @@ def validate(params: type[Model], values: dict[str, Any], *, file: str | None = 
         if first["type"] == "extra_forbidden":
             what, fix = f"There is no option {full}.", _near(params, first["loc"])
         elif first["type"] == "value_error":
-            what = f"{full}: {first.get('ctx', {}).get('error', first['msg'])}"
+            said = str(first.get("ctx", {}).get("error", first["msg"]))
+            what = f"{full}: {said}" if first["loc"] else f"{where}: {said}" if where else said
         elif first["type"] == "missing":
             what, fix = f"{full} is missing.", "Add it."
         else:

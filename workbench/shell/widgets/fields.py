@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QLocale, QObject, Qt, Signal
 from PySide6.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QSpinBox, QWidget
 
 from workbench.api import ParamSpec
+from workbench.shell.widgets.rows_editor import RowsEditor
 
 _INT_LIMIT = 2**31 - 1
 
@@ -168,6 +169,30 @@ class TextField(Field):
         return _number(text, spec, spec.kind)
 
 
+class RowsField(Field):
+    """Several of a kind, each with options of its own. While one of them is wrong, the last right ones stand."""
+
+    def __init__(self, spec: ParamSpec, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.widget = self.editor = RowsEditor(spec, parent)
+        self._value = self.editor.values()
+        self.editor.changed.connect(self._on_changed)
+
+    def value(self) -> list[dict[str, Any]]:
+        return [dict(row) for row in self._value]
+
+    def set_value(self, value: Any) -> None:
+        self.editor.set_values(value or ())
+        self._value = self.editor.values()
+        self.problem = self.editor.problem()
+
+    def _on_changed(self) -> None:
+        self.problem = self.editor.problem()
+        if not self.problem:
+            self._value = self.editor.values()
+        self.changed.emit()
+
+
 def _show(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -190,7 +215,9 @@ def _number(text: str, spec: ParamSpec, kind: str | None) -> Any:
 def make_field(spec: ParamSpec, parent: QWidget) -> Field:
     """The field that suits ``spec``."""
     field: Field
-    if spec.optional or spec.kind in ("text", "list"):
+    if spec.kind == "rows":
+        field = RowsField(spec, parent)
+    elif spec.optional or spec.kind in ("text", "list"):
         field = TextField(spec, parent)
     elif spec.kind == "bool":
         field = BoolField(spec, parent)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout
 
 from workbench.api import Params, ParamSpec, describe
 from workbench.shell.widgets.buttons import Button
-from workbench.shell.widgets.fields import Field, make_field
+from workbench.shell.widgets.fields import Field, RowsField, make_field
 from workbench.shell.widgets.labels import Muted, Text
 
 
@@ -61,7 +61,8 @@ class ParamsForm(QWidget):
         grid.setVerticalSpacing(6)
         grid.setColumnStretch(0, 1)
         grid.setColumnStretch(1, 1)
-        for row, spec in enumerate(specs):
+        row = 0
+        for spec in specs:
             field = make_field(spec, owner)
             field.widget.setObjectName(f"field.{spec.name}")
             field.widget.setAccessibleName(spec.title)
@@ -73,13 +74,22 @@ class ParamsForm(QWidget):
             label = Text(spec.title, owner)
             label.setMinimumWidth(60)
             label.setBuddy(field.widget)
-            grid.addWidget(label, row, 0)
-            grid.addWidget(field.widget, row, 1)
+            if isinstance(field, RowsField):  # as wide as the form, below its label
+                field.editor.focused.connect(lambda name=spec.name: self._show_help(name))
+                grid.addWidget(label, row, 0, 1, 2)
+                grid.addWidget(field.widget, row + 1, 0, 1, 2)
+            else:
+                grid.addWidget(label, row, 0)
+                grid.addWidget(field.widget, row, 1)
+            row += 2
             self._fields[spec.name] = field
         return grid
 
     def values(self) -> dict[str, Any]:
-        """Plain values of all options; a field that does not parse keeps its last valid value."""
+        """Plain values of all options, of rows a list of dictionaries.
+
+        A field that does not parse keeps its last valid value.
+        """
         return {name: field.value() for name, field in self._fields.items()}
 
     def set_values(self, values: Mapping[str, Any]) -> None:
