@@ -31,7 +31,7 @@ Bengio, 2015, *Neural machine translation by jointly learning to align and trans
 """
 
 SYMBOLS = (
-    Symbol("xₜ", "an input vector", ("D",)),
+    Symbol("x₁", "the first input vector", ("D",)),
     Symbol("m_s", "what the encoder knows at input step s", ("M",), trace="states"),
     Symbol("m̄", "the encoder's final state, or the mean of the source without an encoder", ("M",)),
     Symbol("h₀", "the decoder's state before the first symbol, made by the bridge", ("H",)),
