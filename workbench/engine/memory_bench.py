@@ -18,7 +18,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from workbench.api import Architecture, Catalogue, IOShape, Params, Task, Trait, WorkbenchError, compatibility, validate
+from workbench.api import (
+    Architecture,
+    Cancelled,
+    Catalogue,
+    IOShape,
+    Params,
+    Task,
+    Trait,
+    WorkbenchError,
+    compatibility,
+    validate,
+)
 from workbench.api.params import describe
 from workbench.api.refs import Ref
 from workbench.engine.memory_tasks import LADDER, SPAN_TASK, TASKS, MemoryTask, Problem
@@ -50,8 +61,16 @@ VARIANTS: Mapping[str, tuple[tuple[str, str, Mapping[str, Any]], ...]] = {
         ("rnn", "RNN (tanh)", {}),
         ("rnn-irnn", "RNN (ReLU, identity)", {"nonlinearity": "relu", "initialisation": "identity"}),
     ),
+    "ind_rnn": (("ind_rnn", "IndRNN", {"layers": 2}),),
+    "min_gru": (
+        ("min_gru", "minGRU", {"layers": 2}),
+        ("min_gru-lstm", "minLSTM", {"layers": 2, "cell": "min_lstm"}),
+    ),
 }
-"""Architectures that are measured with more than their defaults: (id, title, options)."""
+"""Architectures that are measured with other options than their defaults, or in several forms: (id, title, options).
+
+Those whose units do not see each other's memory need a second layer to mix them; with one they would only be wide.
+"""
 
 _NEEDS = Task(
     id="memory",
@@ -155,6 +174,8 @@ def measure_memory(
                     done += 1
                 row["memory_span"] = row["solved"].get(SPAN_TASK)
                 row["steps_per_second"] = _speed(one, weights, check)
+            except Cancelled:
+                raise
             except WorkbenchError as error:
                 left_out.append({"id": one.id, "title": one.title, "reason": str(error)})
                 done = (who.index(one) + 1) * len(chosen)
