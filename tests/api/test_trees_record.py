@@ -163,6 +163,13 @@ def test_what_the_store_and_the_filters_ask() -> None:
     assert tree.with_tag(0, "4").tags == ("4", "2", "2")
 
 
+def test_nodes_without_a_word_are_called_by_the_words_below_them() -> None:
+    tree = parse_bracketed("(S (NP (DT the) (JJ old) (NN film)) (VP (VBD was) (ADJP (JJ good))) (X ((Y))))")
+    below = ("the", "old", "film", "the … film", "was", "good", "good", "was … good")
+    assert tree.names() == (*below, "∅", "∅", "∅", "the … good")
+    assert parse_bracketed("(2 saw (2 John))").names() == ("John", "saw")
+
+
 def test_a_blank_in_a_word_cannot_be_written_and_a_bracket_is_escaped() -> None:
     with pytest.raises(ValueError, match="blank"):
         format_bracketed(LabelledTree(("two words",), (-1,), ("X",)))

@@ -60,6 +60,19 @@ class LabelledTree:
         inner = set(self.parents)
         return tuple(node for node in range(len(self.parents)) if node not in inner)
 
+    def names(self) -> tuple[str, ...]:
+        """What to call each node: its word, or the first and the last word below it ("the … film")."""
+        first, last = list(self.words), list(self.words)
+        seen = [False] * len(self.words)
+        for node, parent in enumerate(self.parents[:-1]):
+            if last[node] and not self.words[parent]:
+                first[parent] = first[parent] if seen[parent] else first[node]
+                last[parent], seen[parent] = last[node], True
+        return tuple(
+            self.words[node] or (f"{a} … {b}" if a != b else a or "∅")
+            for node, (a, b) in enumerate(zip(first, last, strict=True))
+        )
+
     def with_tag(self, node: int, tag: str) -> LabelledTree:
         """The same tree with another tag at ``node``."""
         return LabelledTree(self.words, self.parents, (*self.tags[:node], tag, *self.tags[node + 1 :]))
