@@ -80,6 +80,11 @@ def _lstm(pre: Values, c: Values, p: Values) -> tuple[Values, Values]:
     return _sigma(o + p[2] * c_new) * np.tanh(c_new), c_new
 
 
+def _round(w: Mapping[str, Values], name: str) -> Values:
+    whole = w[f"mogrify.{name}"]
+    return whole @ w.get(f"mogrify.{name}_inner", np.eye(whole.shape[1]))
+
+
 def _numpy(variant: str, w: Mapping[str, Values], x: Values) -> Values:
     """States (T, O) of one sequence (T, D)."""
     cell, options = VARIANTS[variant]
@@ -110,15 +115,12 @@ def _numpy(variant: str, w: Mapping[str, Values], x: Values) -> Values:
             z = _sigma(xz + uz @ h)
             h = (1 - z) * np.tanh(xn + un @ (_sigma(xr + ur @ h) * h)) + z * h
         elif cell == "mogrifier":
-            matrix = lambda name: (
-                w[f"mogrify.{name}"] @ w.get(f"mogrify.{name}_inner", np.eye(w[f"mogrify.{name}"].shape[1]))
-            )  # noqa: E731, E501
             u = v
             for number in range(1, options.get("rounds", 5) + 1):
                 if number % 2:
-                    u = 2 * _sigma(matrix(f"Q{number}") @ h) * u
+                    u = 2 * _sigma(_round(w, f"Q{number}") @ h) * u
                 else:
-                    h = 2 * _sigma(matrix(f"R{number}") @ u) * h
+                    h = 2 * _sigma(_round(w, f"R{number}") @ u) * h
             h, c = _lstm(w["weight_ih"] @ u + w["weight_hh"] @ h + w["bias"], c, np.zeros((3, H)))
         elif cell == "min_gru":
             z, n = np.split(w["weight_ih"] @ v + w["bias"], 2)
