@@ -182,7 +182,7 @@ def test_equations_carry_the_shapes_of_the_model() -> None:
     text = shapes_html(make_trace())
     assert "states 4 × 6" in text
     assert "T = 4" in text
-    assert sizes_of_trace(make_trace(), {"layers": 1}) == {"T": 4, "H": 6, "N": 6, "L": 1, "K": 3, "V": 3}
+    assert sizes_of_trace(make_trace()) == {"T": 4, "H": 6, "N": 6, "K": 3, "V": 3}
 
 
 def test_colour_maps_are_ordered_in_lightness_and_symmetric() -> None:

@@ -12,8 +12,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from workbench.api import Architecture, Trait
 from workbench.shell.plots.cell_diagram import CellDiagramView
 from workbench.shell.plots.equations import EquationView, Values
-from workbench.shell.plots.markup import scripted
-from workbench.shell.plots.symbol_card import symbol_html
+from workbench.shell.plots.symbol_card import line_html, symbol_html
 from workbench.shell.theme import Theme
 from workbench.shell.widgets import Muted, ScrollColumn
 
@@ -114,6 +113,5 @@ class CellPage(QWidget):
     def _say(self, name: str) -> None:
         """The symbol in words below the picture."""
         text = self._line(name)
-        symbol, _, rest = text.partition(": ")
-        self.line.setText(f"<b>{scripted(symbol)}</b>: {escape(rest)}" if text else escape(self._hint))
+        self.line.setText(line_html(text) or escape(self._hint))
         self.line.setAccessibleName(text or self._hint)

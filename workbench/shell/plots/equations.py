@@ -158,6 +158,16 @@ class EquationView(QTextBrowser):
         text = url.toString(QUrl.ComponentFormattingOption.FullyDecoded)
         self.symbol_hovered.emit(text.removeprefix(SCHEME) if text.startswith(SCHEME) else "")
 
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab goes from symbol to symbol before it leaves; each is told as if it were pointed at."""
+        stays = bool(super().focusNextPrevChild(forward))
+        cursor = self.textCursor()
+        if cursor.hasSelection():
+            inner = QTextCursor(cursor)
+            inner.setPosition(cursor.selectionEnd())
+            self._pointed(QUrl(inner.charFormat().anchorHref()))
+        return stays
+
     def _clicked(self, url: QUrl) -> None:
         text = url.toString(QUrl.ComponentFormattingOption.FullyDecoded)
         if text.startswith(SCHEME):

@@ -56,6 +56,12 @@ def symbol_line(symbol: Symbol, sizes: Mapping[str, int], values: SymbolValues |
     return " · ".join(part for part in parts if part)
 
 
+def line_html(line: str) -> str:
+    """A :func:`symbol_line` with the symbol set as it is in the equations: no font has every letter as a subscript."""
+    name, _, rest = line.partition(": ")
+    return f"<b>{scripted(name)}</b>: {escape(rest)}" if line else ""
+
+
 def symbol_html(
     symbol: Symbol, sizes: Mapping[str, int], theme: Theme, values: SymbolValues | None = None
 ) -> str:

@@ -154,10 +154,10 @@ class AttentionMap(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(self._theme.color("accent"), 2))
         painter.drawRect(QRectF(area.left(), area.top() + self._row * row, area.width(), row))
-        painter.setPen(QPen(self._theme.color("danger"), 2))
-        painter.drawRect(
-            QRectF(area.left() + self._column * column, area.top() + self._row * row, column, row)
-        )
+        cell = QRectF(area.left() + self._column * column, area.top() + self._row * row, column, row)
+        for role, width in (("surface", 4.0), ("text", 1.8)):  # seen on the darkest and on the lightest cell
+            painter.setPen(QPen(self._theme.color(role), width))
+            painter.drawRect(cell.adjusted(1, 1, -1, -1))
         if self.hasFocus():
             painter.setPen(QPen(self._theme.color("accent"), 1.2))
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.8, 0.8, -0.8, -0.8), 4, 4)

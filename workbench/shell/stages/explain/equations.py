@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
 
 from workbench.api import Trace
 
 
-def sizes_of_trace(trace: Trace, params: Mapping[str, object] | None = None) -> dict[str, int]:
-    """The letters of the equations as numbers: H units, T steps, K outputs, and whole options (L layers)."""
+def sizes_of_trace(trace: Trace) -> dict[str, int]:
+    """The letters of the equations as numbers: H units, T steps, K outputs."""
     sizes = {"T": len(trace.steps)}
     if trace.layers:
         sizes["H"] = sizes["N"] = int(trace.layers[-1].states.shape[1])
-    layers = (params or {}).get("layers")
-    if isinstance(layers, int):
-        sizes["L"] = layers
     if trace.outputs is not None:
         sizes["K"] = sizes["V"] = int(trace.outputs.shape[-1])
     if trace.output_steps:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 from workbench.api import Architecture, Symbol, Trace
 from workbench.shell.plots.cell_diagram import CellDiagramView
 from workbench.shell.plots.equations import EquationView
-from workbench.shell.plots.symbol_card import SymbolValues, symbol_html
+from workbench.shell.plots.symbol_card import SymbolValues, line_html, symbol_html
 from workbench.shell.plots.unrolled_page import UnrolledPage
 from workbench.shell.plots.unrolling import unrolled_trace
 from workbench.shell.stages.explain.attention import AttentionMap
@@ -46,6 +46,8 @@ class LowerTabs(QTabWidget):
         self.diagram = CellDiagramView(theme)
         self.diagram.set_cards(self._card, self.equations.describe)
         self.cell_line = Muted("")
+        for line in (self.equation_line, self.cell_line):
+            line.setTextFormat(Qt.TextFormat.RichText)
         self.unrolled = UnrolledPage(theme)
         self.unrolled.view.step_chosen.connect(self._unrolled_chosen)
         self.attention = AttentionMap(theme)
@@ -60,10 +62,10 @@ class LowerTabs(QTabWidget):
         self.diagram.symbol_hovered.connect(self._point)
         self.equations.symbol_hovered.connect(self._point)
 
-    def show_trace(self, trace: Trace, architecture: Architecture | None, params: Mapping[str, object]) -> None:
-        """Fill every page; those that this trace has nothing for are hidden."""
+    def show_trace(self, trace: Trace, architecture: Architecture | None, sizes: Mapping[str, int]) -> None:
+        """Fill every page; those without anything are hidden. ``sizes`` are known besides those of the trace."""
         self.gradient.show_trace(trace)
-        sizes = sizes_of_trace(trace, params)
+        sizes = {**sizes, **sizes_of_trace(trace)}
         self.equations.show_equations(
             (architecture.equations or "This plugin gives no equations.") if architecture is not None else "",
             architecture.symbols if architecture is not None else (),
@@ -107,7 +109,8 @@ class LowerTabs(QTabWidget):
         text = self.equations.describe(name) if name else ""
         hint = HINT if self.equations.table.symbols else ""
         for line in (self.equation_line, self.cell_line):
-            line.setText(text or hint)
+            line.setText(line_html(text) or hint)
+            line.setAccessibleName(text or hint)
             line.setVisible(bool(text or hint))
 
     def _unrolled_chosen(self, side: int, step: int) -> None:

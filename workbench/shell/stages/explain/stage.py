@@ -15,6 +15,7 @@ from workbench.shell.panels import panel_cards
 from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.explain.compare import Comparison
 from workbench.shell.stages.explain.trace_view import TraceView
+from workbench.shell.stages.model_layers import sizes_of
 from workbench.shell.stages.model_state import has_model, is_live, model_title, read_trace
 from workbench.shell.widgets import Button, Card, EmptyState, Muted, ProblemSlot
 
@@ -186,11 +187,17 @@ class ExplainStage(Stage):
 
     def show_trace(self, trace: Trace) -> None:
         """Show ``trace``, however it was made."""
-        run = self.session.run
-        params = dict(getattr(run.config.architecture, "params", {})) if run is not None else {}
-        self.view.show_trace(trace, self._architecture(), params)
+        self.view.show_trace(trace, self._architecture(), self._sizes())
         self.pages.setCurrentWidget(self.view)
         self.state_changed.emit()
+
+    def _sizes(self) -> dict[str, int]:
+        """Letters whose numbers a trace does not tell (D inputs), where the draft's model is just this run's."""
+        session = self.session
+        run, config = session.run, session.config
+        params = dict(getattr(run.config.architecture, "params", {})) if run is not None else {}
+        same = run is not None and config is not None and run.config.architecture == config.architecture
+        return sizes_of(params, session.size.value if same else None)
 
     def _architecture(self) -> Architecture | None:
         run = self.session.run

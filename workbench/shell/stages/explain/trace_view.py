@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from workbench.shell.theme import Theme
 
 STEP_MS = 400
+_SIZES = {True: [270, 210], False: [190, 290]}
+"""Heights of the map and of what is below it: under the gradient, and under the other pages."""
 HIDDEN, CELL = "Hidden state", "Cell state"
 _SIGNED_GATES = frozenset({"candidate"})
 
@@ -114,13 +116,16 @@ class TraceView(QWidget):
         middle.setStretchFactor(1, 2)
         bottom = Card("")
         bottom.body.addWidget(self.details)
-        columns = QSplitter(Qt.Orientation.Vertical)
+        columns = self._columns = QSplitter(Qt.Orientation.Vertical)
         columns.addWidget(middle)
         columns.addWidget(bottom)
         columns.setStretchFactor(0, 3)
         columns.setStretchFactor(1, 2)
         middle.setSizes([490, 280])
-        columns.setSizes([270, 210])
+        columns.setSizes(_SIZES[True])
+        self._by_hand = False
+        columns.splitterMoved.connect(lambda _place, _index: self._moved())
+        self.details.currentChanged.connect(self._make_room)
         for splitter in (middle, columns):
             splitter.setChildrenCollapsible(False)
             splitter.setHandleWidth(8)
@@ -131,6 +136,14 @@ class TraceView(QWidget):
         layout.addWidget(columns, 1)
         self._timer = QTimer(self, interval=STEP_MS)
         self._timer.timeout.connect(self._tick)
+
+    def _moved(self) -> None:
+        self._by_hand = True
+
+    def _make_room(self, page: int) -> None:
+        """Pictures need more height than the curve of the gradient, until somebody has set the heights by hand."""
+        if not self._by_hand:
+            self._columns.setSizes(_SIZES[page == 0])
 
     # -- the trace ----------------------------------------------------------------------------------------------
 
@@ -164,7 +177,7 @@ class TraceView(QWidget):
         return self._trace.output_steps if self.writing else self._trace.steps
 
     def show_trace(
-        self, trace: Trace, architecture: Architecture | None, params: Mapping[str, object] | None = None
+        self, trace: Trace, architecture: Architecture | None, sizes: Mapping[str, int] | None = None
     ) -> None:
         """Show another trace; layer, quantity, unit and step stay where they can."""
         self.pause()
@@ -181,7 +194,7 @@ class TraceView(QWidget):
         self.written.setVisible(bool(trace.output_steps))
         self.written.set_content(trace.output_steps)
         _refill(self.layer, [layer_title(layer) for layer in trace.layers])
-        self.details.show_trace(trace, architecture, params or {})
+        self.details.show_trace(trace, architecture, sizes or {})
         self._layer_chosen()
         self.output_card.setVisible(trace.outputs is not None)
         self._follow_step()

@@ -12,9 +12,9 @@ from workbench.shell.session import Session
 from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.model.choices import ChoiceList, why_not
 from workbench.shell.stages.model.options import OptionsCard
-from workbench.shell.stages.model.sizes import StackLayer, notes_of, sizes_of, stack_of
 from workbench.shell.stages.model.stack import Box, StackDiagram
 from workbench.shell.stages.model.unrolled import UnrolledCard
+from workbench.shell.stages.model_layers import StackLayer, notes_of, sizes_of, stack_of
 from workbench.shell.widgets import Card, EmptyState, Figure, Muted, ScrollColumn
 from workbench.shell.widgets.labels import Elided
 

@@ -18,7 +18,7 @@ from workbench.shell.plots.unrolling import (
     unrolled_structure,
     unrolled_trace,
 )
-from workbench.shell.stages.model.sizes import StackLayer, stack_of
+from workbench.shell.stages.model_layers import StackLayer, stack_of
 from workbench.shell.stages.model_state import has_model, is_live, read_trace
 from workbench.shell.widgets import Card, EmptyState
 
