@@ -234,7 +234,7 @@ def test_a_residual_layer_of_one_size_adds_its_input_and_another_projects_it() -
     assert first.skip is None
     assert second.skip is not None
     with torch.no_grad():
-        for parameter in first.cells.parameters():  # type: ignore[union-attr]
+        for parameter in first.forward_cell.parameters():  # type: ignore[union-attr]
             parameter.zero_()
     x = inputs()
     y, final, _ = first(x, LENGTHS, None)

@@ -39,11 +39,10 @@ class StackLevel(nn.Module):
         self.directions: tuple[str, ...] = (
             ("forward", "backward") if params.direction.startswith("both") else (params.direction,)
         )
-        self.cells = nn.ModuleList()
-        for _ in self.directions:
+        for direction in self.directions:
             layer = make_layer(params.cell, size, params.hidden_size, **options)
             self.weight_dropout.check(layer, params.cell)
-            self.cells.append(layer)
+            setattr(self, f"{direction}_cell", layer)
         self.output_size = layer.output_size * (1 if self.summed else len(self.directions))
         self.norm = nn.LayerNorm(self.output_size) if params.layer_norm else None
         self.dropout = (LockedDropout if params.dropout_kind == "locked" else nn.Dropout)(params.dropout)
@@ -56,7 +55,7 @@ class StackLevel(nn.Module):
         return self.residual or self.norm is not None
 
     def cell(self, direction: str) -> RecurrentLayer:
-        layer = self.cells[self.directions.index(direction)]
+        layer = getattr(self, f"{direction}_cell")
         assert isinstance(layer, RecurrentLayer)
         return layer
 

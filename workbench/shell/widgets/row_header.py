@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPen,
     QPolygonF,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import QAbstractButton, QFrame, QSizePolicy, QWidget
 
@@ -27,6 +28,8 @@ _KEYS = {
     (Qt.Key.Key_Up, Qt.KeyboardModifier.NoModifier): "before",
     (Qt.Key.Key_Down, Qt.KeyboardModifier.NoModifier): "after",
 }
+LEAST_CHARACTERS = 14
+"""Of the summary, beside the name; with less room it stands below."""
 _HELP = "Space opens and closes it, Alt+Up and Alt+Down move it, Ctrl+D copies it, Delete removes it."
 
 
@@ -52,7 +55,7 @@ class RowFrame(QFrame):
 
 
 class RowHeader(QAbstractButton):
-    """A name, a summary that is cut where it does not fit, and a triangle that tells whether the row is open."""
+    """A name, a summary (below it where there is little room) and an angle that tells whether the row is open."""
 
     asked = Signal(str)
     focused = Signal()
@@ -60,6 +63,7 @@ class RowHeader(QAbstractButton):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._name = self._summary = self._place = ""
+        self._narrow = False
         self.setCheckable(True)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -84,13 +88,27 @@ class RowHeader(QAbstractButton):
         font.setWeight(QFont.Weight.DemiBold)
         return font
 
+    def _indent(self) -> int:
+        return 8 + self.fontMetrics().height()
+
+    def _name_end(self) -> int:
+        return self._indent() + QFontMetrics(self._bold()).horizontalAdvance(self._name)
+
     def sizeHint(self) -> QSize:
         metrics = self.fontMetrics()
-        width = 36 + QFontMetrics(self._bold()).horizontalAdvance(self._name) + metrics.horizontalAdvance(self._summary)
-        return QSize(width, max(30, metrics.height() + 12))
+        lines = 2 if self._narrow else 1
+        width = self._name_end() + 16 + metrics.horizontalAdvance(self._summary)
+        return QSize(width, max(30, metrics.height() * lines + 12))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(32 + QFontMetrics(self._bold()).horizontalAdvance(self._name), self.sizeHint().height())
+        return QSize(self._name_end() + 8, self.sizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = self.width() - self._name_end() < self.fontMetrics().averageCharWidth() * LEAST_CHARACTERS
+        if narrow != self._narrow:
+            self._narrow = narrow
+            self.updateGeometry()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
@@ -121,18 +139,24 @@ class RowHeader(QAbstractButton):
             painter.drawRoundedRect(rect, 6, 6)
         if self.hasFocus():
             draw_focus_ring(painter, rect, theme)
+        metrics = self.fontMetrics()
+        lines = 2 if self._narrow else 1
+        line = metrics.height()
+        top = (self.height() - lines * line) / 2
         painter.setPen(QPen(theme.color("muted"), 1.5))
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        centre = QPointF(13, rect.center().y())
+        centre, unit = QPointF(4 + line / 2, top + line / 2), line / 15
         points = ((-3.5, -2), (0, 2), (3.5, -2)) if self.isChecked() else ((-2, -3.5), (2, 0), (-2, 3.5))
-        painter.drawPolyline(QPolygonF([centre + QPointF(x, y) for x, y in points]))
+        painter.drawPolyline(QPolygonF([centre + QPointF(x, y) * unit for x, y in points]))
         painter.setFont(self._bold())
         painter.setPen(theme.color("text" if self.isEnabled() else "muted"))
-        wide = painter.fontMetrics().horizontalAdvance(self._name)
-        painter.drawText(QRectF(24, 0, wide + 1, self.height()), int(Qt.AlignmentFlag.AlignVCenter), self._name)
+        left, end = self._indent(), self._name_end()
+        middle = int(Qt.AlignmentFlag.AlignVCenter)
+        painter.drawText(QRectF(left, top, end - left + 2, line), middle, self._name)
         painter.setFont(self.font())
         painter.setPen(theme.color("muted"))
-        left = 24 + wide + 10
+        if not self._narrow:
+            left = end + 10
         room = max(0, self.width() - left - 6)
-        cut = self.fontMetrics().elidedText(self._summary, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(QRectF(left, 0, room, self.height()), int(Qt.AlignmentFlag.AlignVCenter), cut)
+        cut = metrics.elidedText(self._summary, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(QRectF(left, top + (lines - 1) * line, room, line), middle, cut)

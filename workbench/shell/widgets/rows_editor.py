@@ -48,12 +48,14 @@ class Row(RowFrame):
             line.addWidget(button)
         column.addLayout(line)
         self.message = Text("", self, role=QPalette.ColorRole.BrightText)
-        self.message.setContentsMargins(24, 0, 4, 0)
+        self.message.setContentsMargins(8, 0, 4, 0)
         self.message.hide()
         column.addWidget(self.message)
-        self._holder = QVBoxLayout()
-        self._holder.setContentsMargins(24, 0, 8, 4)
-        column.addLayout(self._holder)
+        self._holder = QWidget(self)
+        holder = QVBoxLayout(self._holder)
+        holder.setContentsMargins(8, 0, 4, 4)
+        self._holder.hide()
+        column.addWidget(self._holder)
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         self.values = dict(values)
@@ -83,10 +85,9 @@ class Row(RowFrame):
 
             self.form = ParamsForm(self._editor.row_class, self.values, self)
             self.form.changed.connect(self._edited)
-            self._holder.addWidget(self.form)
+            self._holder.layout().addWidget(self.form)
             self._editor.chain_tabs()
-        if self.form is not None:
-            self.form.setVisible(opened)
+        self._holder.setVisible(opened)
 
     def _edited(self) -> None:
         assert self.form is not None
@@ -240,7 +241,9 @@ class RowsEditor(QWidget):
             widget
             for row in self.rows
             for widget in row.findChildren(QWidget)
-            if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and not widget.objectName().startswith("qt_")
+            if widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+            and widget.window() is self.window()  # not the list that a combo box drops down
+            and not widget.objectName().startswith("qt_")
         ]
         for before, after in pairwise([*stops, self.add_button]):
             QWidget.setTabOrder(before, after)
