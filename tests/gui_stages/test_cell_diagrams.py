@@ -113,9 +113,8 @@ def page(qtbot: Any, qapp: Any) -> CellPage:
     some = families()
     from dataclasses import replace
 
-    lstm = replace(
-        some[0], title="LSTM", diagram=LSTM, symbols=SYMBOLS, equations="**h**ₜ = **o**ₜ ∘ tanh(**c**ₜ)\n\n**f**ₜ = σ(b)"
-    )
+    equations = "**h**ₜ = **o**ₜ ∘ tanh(**c**ₜ)\n\n**f**ₜ = σ(b)"
+    lstm = replace(some[0], title="LSTM", diagram=LSTM, symbols=SYMBOLS, equations=equations)
     made.resize(760, 600)
     made.show_architecture(lstm, {"H": 128})
     made.show()
