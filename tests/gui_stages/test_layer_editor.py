@@ -14,6 +14,8 @@ from workbench_plugins.architectures.deep import DEEP, DeepParams
 
 from workbench.api import validate
 from workbench.shell.audit import clipped, nameless, shadowing
+from workbench.shell.stages.model.options import OptionsCard
+from workbench.shell.stages.model_layers import stack_of
 from workbench.shell.theme import Theme
 from workbench.shell.widgets import ParamsForm, ScrollColumn
 from workbench.shell.widgets.rows_editor import RowsEditor
@@ -236,3 +238,29 @@ def test_help_tells_of_the_layers_while_a_header_has_the_keyboard(edited: Edited
     assert edited.form._help.text().startswith("Layers: the layers, bottom first")
     assert isinstance(edited.inner(1).field("dropout"), QWidget)
     assert not isinstance(edited.inner(1).field("dropout"), QLineEdit)
+
+
+def test_a_preset_is_recognised_whether_its_rows_are_written_out_or_not(qtbot: Any) -> None:
+    card = OptionsCard()
+    qtbot.addWidget(card)
+    card.show_architecture(DEEP, dict(DEEP.presets[3].values))
+    assert card.buttons["both directions"].isChecked()
+    complete = validate(DeepParams, dict(DEEP.presets[1].values)).model_dump(mode="json")
+    card.show_architecture(DEEP, complete)
+    assert [title for title, button in card.buttons.items() if button.isChecked()] == ["medium"]
+
+
+def test_norms_and_skips_count_with_the_cell_of_their_layer() -> None:
+    rows = [
+        {"name": "encoder.levels.0.forward_cell.core.weight_hh_l0", "shape": [24, 6], "parameters": 144},
+        {"name": "encoder.levels.0.norm.weight", "shape": [6], "parameters": 6},
+        {"name": "encoder.levels.1.forward_cell.core.weight_hh_l0", "shape": [24, 6], "parameters": 144},
+        {"name": "encoder.levels.1.backward_cell.core.weight_hh_l0", "shape": [24, 6], "parameters": 144},
+        {"name": "encoder.levels.1.skip.weight", "shape": [12, 6], "parameters": 72},
+    ]
+    found = stack_of({"layers": rows})
+    assert [(one.name, one.direction, one.parameters) for one in found] == [
+        ("layer 1", "forward", 150),
+        ("layer 2", "forward", 216),
+        ("layer 2", "backward", 144),
+    ]

@@ -41,6 +41,12 @@ def stack_of(described: Mapping[str, Any] | None) -> list[StackLayer]:
         key = _key(str(row.get("name", "")))
         layer = found.get(key, StackLayer(*key))
         found[key] = _with_parameter(layer, row)
+    for part, name, _ in [key for key in found if key[0] == "network" and not key[2]]:
+        # norms and skips stand beside the cells of a layer and have no direction: they count with the first of them
+        cell = next((key for key in found if key[:2] == (part, name) and key[2]), None)
+        if cell is not None:
+            beside = found.pop((part, name, ""))
+            found[cell] = replace(found[cell], parameters=found[cell].parameters + beside.parameters)
     return list(found.values())
 
 

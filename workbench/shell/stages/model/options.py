@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from workbench.api import Architecture, Preset
+from workbench.api import Architecture, Preset, validate
 from workbench.shell.widgets import Button, Card, FlowLayout, Muted, ParamsForm
 
 
@@ -80,10 +80,9 @@ class OptionsCard(Card):
         """The preset whose values these are is marked, and its note shown."""
         note = ""
         if self.architecture is not None and self.form is not None:
-            present = {**self.form.values(), **values}
-            defaults = self.architecture.params().model_dump(mode="json")
+            present = {**values, **self.form.values()}  # the form's rows are complete
             for preset in self.architecture.presets:
-                wanted = {**defaults, **dict(preset.values)}
+                wanted = validate(self.architecture.params, dict(preset.values)).model_dump(mode="json")
                 same = all(_plain(present.get(name)) == _plain(value) for name, value in wanted.items())
                 button = self.buttons.get(preset.title)
                 if button is not None:
