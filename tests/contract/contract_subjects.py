@@ -95,7 +95,10 @@ def small_sizes(params: type[Params], chosen: dict[str, Any] | None = None, size
     small: dict[str, Any] = {}
     for spec in describe(params):
         if spec.kind == "int" and _counts_units(spec.name, spec.unit):
-            small[spec.name] = max(size, int(spec.minimum or 1))
+            if spec.default:
+                small[spec.name] = max(size, int(spec.minimum or 1))
+            elif (chosen or {}).get(spec.name):  # a part that is off by default, such as a projection
+                small[spec.name] = max(size // 2, int(spec.minimum or 1))
         elif spec.row is not None:
             names = [one.name for one in describe(spec.row) if one.kind == "int" and _counts_units(one.name, one.unit)]
             rows = (chosen or {}).get(spec.name, spec.default)

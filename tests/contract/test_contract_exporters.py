@@ -90,6 +90,5 @@ def test_a_runner_names_a_command_and_an_environment(runner: Runner) -> None:
 
 def test_there_is_a_way_out_for_every_dataset_of_a_built_in_task() -> None:
     written = {exporter.record for exporter in exporters("dataset")}
-    assert {
-        task.record for task in loaded().catalogue.tasks() if loaded().catalogue.owner(task) != "example"
-    } <= written
+    ours = {info.name for info in loaded().plugins if info.builtin}
+    assert {task.record for task in loaded().catalogue.tasks() if loaded().catalogue.owner(task) in ours} <= written

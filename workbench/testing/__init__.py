@@ -7,7 +7,9 @@ In the ``conftest.py`` of a plugin::
 
 from workbench.testing.datasets import dataset, labelled_texts, labelled_vectors, short_series, tagged_sentences, texts
 from workbench.testing.fakes import FakeHandle, FakeRegistrar, FakeWorker, contributions_of
+from workbench.testing.pair_tasks import described_vectors, reversed_pairs
 from workbench.testing.tasks import GeneratedTasks
+from workbench.testing.tree_task import expression_trees
 
 __all__ = [
     "FakeHandle",
@@ -16,8 +18,11 @@ __all__ = [
     "GeneratedTasks",
     "contributions_of",
     "dataset",
+    "described_vectors",
+    "expression_trees",
     "labelled_texts",
     "labelled_vectors",
+    "reversed_pairs",
     "short_series",
     "tagged_sentences",
     "texts",

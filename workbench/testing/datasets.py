@@ -9,8 +9,10 @@ import math
 import random
 from collections.abc import Callable, Sequence
 
-from workbench.api import LabelledText, Record, TaggedTokens, Text, WorkbenchError
+from workbench.api import LabelledText, LabelledTree, Record, TaggedTokens, Text, TextPair, WorkbenchError
+from workbench.testing.pair_tasks import DescribedVector, described_vectors, reversed_pairs
 from workbench.testing.records import LabelledVector, ShortSeries
+from workbench.testing.tree_task import expression_trees
 
 _PEOPLE = ("Ada", "Grace", "Alan", "Emmy", "Jordan", "Florence")
 _PLACES = ("Paris", "Lima", "Oslo", "Jordan", "Florence", "Kyoto")
@@ -74,6 +76,9 @@ GENERATORS: dict[str, Callable[[int, int], Sequence[Record]]] = {
     TaggedTokens.KIND: tagged_sentences,
     Text.KIND: texts,
     LabelledText.KIND: labelled_texts,
+    LabelledTree.KIND: expression_trees,
+    TextPair.KIND: reversed_pairs,
+    DescribedVector.KIND: described_vectors,
     LabelledVector.KIND: labelled_vectors,
     ShortSeries.KIND: short_series,
 }

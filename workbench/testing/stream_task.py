@@ -45,8 +45,8 @@ class LetterCodec:
         return {self.STREAM: np.array([self._ids.get(s, UNKNOWN) for s in (*record.text, END)], np.int64)}
 
     def length(self, record: Record) -> int:
-        """Letters; by itself a record is read without what comes before it, and the end is what follows the last."""
-        return record.size()
+        """Letters and the end: as many as there are predictions, read after the end of what came before."""
+        return record.size() + 1
 
     def collate(self, items: Sequence[Encoding]) -> Batch:
         """Pieces of a stream: all but the last symbol are read, all but the first foretold."""
@@ -144,7 +144,7 @@ class NextLetter:
     def report(self, split: str, pairs: Iterable[tuple[int, Record, Result, float]]) -> Report:
         counting, records = Perplexity(), 0
         for _id, record, _result, loss in pairs:
-            counting.update_loss(loss * record.size(), record.size())
+            counting.update_loss(loss * (record.size() + 1), record.size() + 1)
             records += 1
         return Report(split=split, n_records=records, n_tokens=counting.count, metrics=counting.compute())
 
@@ -167,7 +167,7 @@ class NextLetter:
 
     def steps(self, record: Record) -> tuple[str, ...]:
         assert isinstance(record, Text)
-        return tuple(record.text)
+        return (END, *record.text)
 
     def output_probabilities(self, outputs: Tensor, encoded: Encoded, batch: Batch, head: Head) -> NDArray[np.float32]:
         found: NDArray[np.float32] = outputs.float().softmax(-1).detach().cpu().numpy()

@@ -12,6 +12,7 @@ from workbench.api import (
     SPLITS,
     IOShape,
     LabelledText,
+    LabelledTree,
     Metric,
     Record,
     RecordType,
@@ -20,12 +21,15 @@ from workbench.api import (
     Sample,
     Task,
     Text,
+    TextPair,
     Trait,
     hookimpl,
 )
 from workbench.testing.datasets import dataset
 from workbench.testing.options import GeneratedParams, NoParams, SeriesParams, StreamParams
+from workbench.testing.pair_tasks import DescribedVector, pair_metrics, pair_task, vector_task
 from workbench.testing.records import LabelledVector, NextValues, ShortSeries
+from workbench.testing.tree_task import tree_metric, tree_task
 
 _HERE = "workbench.testing"
 
@@ -114,17 +118,26 @@ class GeneratedTasks:
 
     @hookimpl
     def register_tasks(self, registry: Registrar) -> None:
-        for task in (VECTOR, TEXT, STREAM, SERIES):
+        for task in (VECTOR, TEXT, STREAM, SERIES, pair_task(), vector_task(), tree_task()):
             registry.add(task)
 
     @hookimpl
     def register_metrics(self, registry: Registrar) -> None:
-        for metric in METRICS:
+        for metric in (*METRICS, *pair_metrics(), tree_metric()):
             registry.add(metric)
 
     @hookimpl
     def register_samples(self, registry: Registrar) -> None:
-        for task, name in ((VECTOR, "vectors"), (TEXT, "labelled_texts"), (STREAM, "plain_texts"), (SERIES, "series")):
+        named = {
+            "vectors": VECTOR,
+            "labelled_texts": TEXT,
+            "plain_texts": STREAM,
+            "series": SERIES,
+            "pairs": pair_task(),
+            "descriptions": vector_task(),
+            "trees": tree_task(),
+        }
+        for name, task in named.items():
             registry.add(
                 Sample(
                     id=f"generated_{name}",
@@ -153,3 +166,6 @@ vectors = _sample_of(LabelledVector.KIND)
 labelled_texts = _sample_of(LabelledText.KIND)
 plain_texts = _sample_of(Text.KIND)
 series = _sample_of(ShortSeries.KIND)
+pairs = _sample_of(TextPair.KIND)
+descriptions = _sample_of(DescribedVector.KIND)
+trees = _sample_of(LabelledTree.KIND)
