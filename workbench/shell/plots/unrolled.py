@@ -68,6 +68,8 @@ class UnrolledView(QWidget):
         self._size = QSize(200, 120)
         self._laid_out = False
         self._side, self._step = 0, 0
+        self.by_mouse = False
+        """Whether the mouse made the latest choice: then nothing may move under it."""
         self._strips: dict[tuple[int, int], QImage] = {}
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -438,6 +440,7 @@ class UnrolledView(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         found = self.at(event.position())
         if found is not None:
+            self.by_mouse = True
             self.choose(*found)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -463,6 +466,7 @@ class UnrolledView(QWidget):
         while side < len(counts) - 1 and goal >= counts[side]:
             goal -= counts[side]
             side += 1
+        self.by_mouse = False
         self.choose(side, goal)
 
     def event(self, event: QEvent) -> bool:

@@ -42,7 +42,7 @@ class UnrolledPage(QWidget):
 
     def _follow(self, side: int, step: int) -> None:
         self.line.setText(self.view.summary())
-        if self.view.underMouse():
+        if self.view.by_mouse:
             return  # what moves under the mouse is hard to point at
         column = self.view.column(side, step)
         bar = self.scroller.horizontalScrollBar()
