@@ -192,3 +192,135 @@ def test_colour_maps_are_ordered_in_lightness_and_symmetric() -> None:
     assert tuple(ends[1]) == (255, 255, 255)
     assert ends[0][2] > ends[0][0]
     assert ends[2][0] > ends[2][2]
+
+
+def writing_trace() -> Trace:
+    from test_unrolled import writing_trace as make
+
+    return make()
+
+
+def tree_trace() -> Trace:
+    states = np.tanh(np.random.default_rng(1).normal(size=(5, 6)))
+    layers = (LayerTrace("layer 1", "up", states, {"forget": states**2}, states * 2),)
+    outputs = np.full((5, 2), 0.5)
+    return Trace(
+        ("not", "good", "not good", "film", "…"), layers, outputs, ("−", "+"), ("−", "+", "−", "+", "−"),
+        parents=np.array([2, 2, 4, 4, -1]),
+    )  # fmt: skip
+
+
+def test_a_decoder_moves_in_its_own_time(qtbot: Any, stage: ExplainStage) -> None:
+    view = stage.view
+    stage.show_trace(writing_trace())
+    assert [view.layer.itemText(i) for i in range(3)] == [
+        "layer 1, forward", "layer 1, backward", "decoder layer 1, forward",
+    ]  # fmt: skip
+    assert view.slider.maximum() == 3
+    assert not view.writing
+    view.layer.setCurrentIndex(2)
+    assert view.writing
+    assert view.slider.maximum() == 4
+    view.slider.setValue(4)
+    assert (view.step, view.output) == (0, 4)
+    assert view.where.text() == "written step 5 of 5"
+    assert view.output_card.subtitle.text() == "⟨end⟩"
+    assert view.details.unrolled.view.chosen == (1, 4)
+    view.words.token_clicked.emit(2)
+    assert not view.writing
+    assert (view.step, view.output) == (2, 4)
+    view.written.token_clicked.emit(1)
+    assert view.writing
+    assert view.output == 1
+
+
+def test_attention_and_scrubber_go_together(qtbot: Any, stage: ExplainStage) -> None:
+    view = stage.view
+    stage.show_trace(writing_trace())
+    tabs = view.details
+    assert tabs.isTabVisible(tabs.count() - 1)
+    tabs.attention.setFocus()
+    qtbot.keyClick(tabs.attention, Qt.Key.Key_Down)
+    assert view.output == 1
+    qtbot.keyClick(tabs.attention, Qt.Key.Key_Right)
+    assert (view.step, view.output) == (1, 1)
+    stage.show_trace(make_trace())
+    assert not tabs.isTabVisible(tabs.count() - 1)
+
+
+def test_node_states_are_drawn_on_the_tree(qtbot: Any, stage: ExplainStage) -> None:
+    view = stage.view
+    stage.show_trace(tree_trace())
+    assert view.tree.isVisibleTo(view)
+    assert not view.words.isVisibleTo(view)
+    assert "hidden state" in view.tree.accessibleName()
+    view.slider.setValue(2)
+    assert view.tree.chosen == 2
+    view.tree.choose(1)
+    assert view.step == 1
+    assert view.where.text() == "node 2 of 5"
+    assert dict(view.bars.values) == {"−": 0.5, "+": 0.5}
+    view.heat_map.unit_chosen.emit(3)
+    assert "unit 3" in view.tree.accessibleName()
+    view.quantity.setCurrentText("Forget gate")
+    assert "forget gate" in view.tree.accessibleName()
+    stage.grab()
+    stage.show_trace(make_trace())
+    assert view.words.isVisibleTo(view)
+
+
+def test_plain_values_and_one_answer_are_shown(stage: ExplainStage) -> None:
+    stage.show_trace(replace(make_trace(), outputs=np.array([[1.5, -2.0]]), output_labels=(), predicted=()))
+    assert dict(stage.view.bars.values) == {"value 1": 1.5, "value 2": -2.0}
+    assert stage.view.output_card.subtitle.text() == "of the whole input"
+
+
+def test_symbols_show_their_values_at_the_step(qtbot: Any, stage: ExplainStage) -> None:
+    from workbench.api import Architecture, Params, Ref, Symbol
+
+    architecture = Architecture(
+        id="x", title="X", params=Params, factory=Ref("a:b"), shapes=frozenset(), accepts=frozenset(),
+        equations="**h**ₜ = tanh(W **x**ₜ)", symbols=(Symbol("hₜ", "the state", ("H",), "states"),),
+    )  # fmt: skip
+    trace = make_trace()
+    stage.view.show_trace(trace, architecture)
+    stage.view.slider.setValue(2)
+    details = stage.view.details
+    details.equations.symbol_hovered.emit("hₜ")
+    here = trace.layers[0].states[2]
+    assert f"step 3 (in): min {here.min():.3g}" in details.equation_line.text()
+    assert "H = 6" in details.equation_line.text()
+    stage.view.slider.setValue(3)
+    assert "step 4 (London)" in details.equation_line.text()
+
+
+def test_other_runs_are_laid_over_by_tracing_the_same_input(
+    qtbot: Any, stage: ExplainStage, session: Session, worker: FakeWorker, fake_run: SimpleNamespace, tmp_path: Path
+) -> None:
+    def work(job: dict[str, Any]) -> dict[str, Any]:
+        description, arrays = make_trace().to_arrays()
+        path = tmp_path / f"{len(worker.jobs)}.npz"
+        np.savez(path, allow_pickle=False, **arrays)
+        return {"description": description, "arrays": str(path), "epoch": 4}
+
+    worker.answers["trace"] = work
+    other = SimpleNamespace(path=tmp_path / "runs" / "other", id="other", config=fake_run.config)
+    (other.path / "model").mkdir(parents=True)
+    session.project = SimpleNamespace(runs=lambda: [other, fake_run], path=tmp_path, close=lambda: None)
+    session.run = fake_run
+    session.run_changed.emit()
+    qtbot.waitUntil(lambda: stage.view.trace is not None)
+    page = stage.view.details.gradient
+    page.menu_wanted.emit(page.menu)
+    (action,) = page.menu.actions()
+    action.trigger()
+    qtbot.waitUntil(lambda: bool(page.chart.others))
+    assert worker.jobs[-1]["text"] == worker.jobs[0]["text"]
+    assert worker.jobs[-1]["run"] == str(other.path)
+    (title,) = page.chart.others
+    assert f"{title}: after 3 steps" in page.note.text()
+    assert f"{title}, mean" in page.chart.accessibleDescription()
+    page.grab()
+    stage.comparison.lay_over(other, False)
+    assert page.chart.others == {}
+    session.project = None

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from workbench.shell.plots.tree_view import TreeView
 from workbench.shell.plots.unrolled import UnrolledView
 from workbench.shell.plots.unrolling import Unrolled
 from workbench.shell.theme import Theme
@@ -20,6 +25,8 @@ class UnrolledPage(QWidget):
         self.view.step_chosen.connect(self._follow)
         self.scroller = ScrollColumn(self.view)
         self.scroller.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.tree = TreeView(theme)
+        self.tree.node_chosen.connect(lambda _node: self._describe_node())
         self.origin = Muted("")
         self.line = Muted("")
         self.line.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -28,6 +35,7 @@ class UnrolledPage(QWidget):
         layout.setSpacing(6)
         layout.addWidget(self.origin)
         layout.addWidget(self.scroller, 1)
+        layout.addWidget(self.tree, 1)
         layout.addWidget(self.line)
         self.show_unrolled(None, "")
 
@@ -37,8 +45,29 @@ class UnrolledPage(QWidget):
         self.origin.setVisible(bool(origin))
         self.view.show_unrolled(unrolled)
         self.scroller.setVisible(unrolled is not None)
+        self.tree.hide()
         self.line.setVisible(unrolled is not None)
         self.line.setText(self.view.summary())
+
+    def show_tree(
+        self,
+        steps: Sequence[str],
+        parents: Sequence[int] | NDArray[np.int64],
+        origin: str,
+        *,
+        values: NDArray[np.float64] | None = None,
+        labels: Sequence[str] = (),
+        caption: str = "",
+    ) -> None:
+        """A network over trees is not unrolled in time but along the tree itself: from the leaves to the root."""
+        self.show_unrolled(None, origin)
+        self.tree.show()
+        self.line.show()
+        self.tree.show_tree(steps, parents, values, labels, caption)
+        self._describe_node()
+
+    def _describe_node(self) -> None:
+        self.line.setText(self.tree.accessibleDescription())
 
     def _follow(self, side: int, step: int) -> None:
         self.line.setText(self.view.summary())

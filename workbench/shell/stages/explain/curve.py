@@ -51,7 +51,7 @@ class StepCurve(QWidget):
         return QSize(220, 90)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(140, 64)
+        return QSize(140, max(64, int(QFontMetricsF(self.font()).height() * 3.6)))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if not self._values.size:

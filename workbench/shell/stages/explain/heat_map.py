@@ -16,8 +16,6 @@ from workbench.shell.colour_maps import cividis, diverging
 if TYPE_CHECKING:
     from workbench.shell.theme import Theme
 
-LEFT, BOTTOM = 34.0, 20.0
-SCALE_WIDTH = 56.0
 
 
 class HeatMap(QWidget):
@@ -112,10 +110,16 @@ class HeatMap(QWidget):
         return QSize(420, 240)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(220, 120)
+        return QSize(220, max(120, int(QFontMetricsF(self.font()).height() * 7)))
+
+    def _room(self) -> tuple[float, float, float]:
+        """Pixels at the left for numbers of units, below for steps, at the right for the scale."""
+        metrics = QFontMetricsF(self.font())
+        return metrics.horizontalAdvance("0000") + 6, metrics.height() + 4, metrics.horizontalAdvance("-0.00") + 22
 
     def _map(self) -> QRectF:
-        return QRectF(LEFT, 2, max(10.0, self.width() - LEFT - SCALE_WIDTH), max(10.0, self.height() - BOTTOM - 2))
+        left, below, scale = self._room()
+        return QRectF(left, 2, max(10.0, self.width() - left - scale), max(10.0, self.height() - below - 2))
 
     def cell_at(self, place: QPointF) -> tuple[int, int] | None:
         """(step, unit) under ``place``."""
@@ -158,13 +162,13 @@ class HeatMap(QWidget):
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         height = metrics.height()
         for unit, top in ((0, area.top()), (self.units - 1, area.bottom() - height)):
-            painter.drawText(QRectF(0, top, LEFT - 5, height), right, str(unit))
+            painter.drawText(QRectF(0, top, area.left() - 5, height), right, str(unit))
         column = area.width() / len(self._values)
         end = area.left() - 10
         for step, word in enumerate(self._steps):
             left = area.left() + step * column
-            room = max(column - 4, min(metrics.horizontalAdvance(word), 70))
-            if left < end + 4 or left + room > area.right() + SCALE_WIDTH:
+            room = max(column - 4, min(metrics.horizontalAdvance(word), metrics.averageCharWidth() * 11))
+            if left < end + 4 or left + room > area.right() + self._room()[2]:
                 continue
             shown = metrics.elidedText(word, Qt.TextElideMode.ElideRight, room)
             painter.drawText(QRectF(left + 2, area.bottom() + 2, room + 2, height), shown)
@@ -184,7 +188,7 @@ class HeatMap(QWidget):
         painter.setPen(self._theme.color("muted"))
         low = -self._limit if self._signed else 0.0
         for value, top in ((self._limit, bar.top()), (low, bar.bottom() - metrics.height())):
-            painter.drawText(QRectF(bar.right() + 3, top, 40, metrics.height()), f"{value:.2g}")
+            painter.drawText(QRectF(bar.right() + 3, top, self._room()[2] - 18, metrics.height()), f"{value:.2g}")
 
     # -- choosing -----------------------------------------------------------------------------------------------
 

@@ -111,7 +111,7 @@ class ReachChart(QWidget):
         return QSize(420, 120)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(220, 76)
+        return QSize(220, max(76, int(QFontMetricsF(self.font()).height() * 6.5)))
 
     # -- painting -----------------------------------------------------------------------------------------------
 

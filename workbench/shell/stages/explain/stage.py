@@ -17,7 +17,7 @@ from workbench.shell.stages.explain.compare import Comparison
 from workbench.shell.stages.explain.trace_view import TraceView
 from workbench.shell.stages.model_layers import sizes_of
 from workbench.shell.stages.model_state import has_model, is_live, model_title, read_trace
-from workbench.shell.widgets import Button, Card, EmptyState, Muted, ProblemSlot
+from workbench.shell.widgets import Button, Card, EmptyState, Muted, ProblemSlot, ScrollColumn
 
 if TYPE_CHECKING:
     from workbench.shell.session import Session
@@ -73,7 +73,8 @@ class ExplainStage(Stage):
             "Type a sentence above and press Enter: its hidden states, gates and outputs appear here.",
         )
         self.pages = QStackedWidget()
-        for page in (self.empty, self.untraced, self.view):
+        self.view_page = ScrollColumn(self.view)  # for large text, and trees
+        for page in (self.empty, self.untraced, self.view_page):
             self.pages.addWidget(page)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
@@ -107,7 +108,7 @@ class ExplainStage(Stage):
             self.pages.setCurrentWidget(self.empty)
         else:
             self.head.set_title("Explain", model_title(self.session))
-            self.pages.setCurrentWidget(self.view if self.view.trace is not None else self.untraced)
+            self.pages.setCurrentWidget(self.view_page if self.view.trace is not None else self.untraced)
             run = self.session.run
             inputs = getattr(run.config, "inputs", ()) if run is not None else ()
             if inputs and self.text.text() in ("", self._prefilled):
@@ -188,7 +189,7 @@ class ExplainStage(Stage):
     def show_trace(self, trace: Trace) -> None:
         """Show ``trace``, however it was made."""
         self.view.show_trace(trace, self._architecture(), self._sizes())
-        self.pages.setCurrentWidget(self.view)
+        self.pages.setCurrentWidget(self.view_page)
         self.state_changed.emit()
 
     def _sizes(self) -> dict[str, int]:

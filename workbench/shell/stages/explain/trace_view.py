@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from workbench.api import Architecture, LayerTrace, Symbol, Trace
 from workbench.shell.plots.symbol_card import SymbolValues
+from workbench.shell.plots.tree_view import TreeView
 from workbench.shell.stages.explain.curve import StepCurve
 from workbench.shell.stages.explain.heat_map import HeatMap
 from workbench.shell.stages.explain.lower import LowerTabs
@@ -59,6 +60,10 @@ class TraceView(QWidget):
         self.written.setAccessibleName("Steps that were written")
         self.written.token_clicked.connect(lambda step: self._go(step, writing=True))
         self.written.hide()
+        self.tree = TreeView(theme)
+        self.tree.setMinimumHeight(190)
+        self.tree.node_chosen.connect(lambda node: self._go(node, writing=False))
+        self.tree.hide()
         self.play_button = Button("Play", tip="Walk through the steps (Space)", on_click=self.toggle_play)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("Time scrubber")
@@ -69,6 +74,7 @@ class TraceView(QWidget):
         self.steps_card = Card("Sequence")
         self.steps_card.body.addWidget(self.words)
         self.steps_card.body.addWidget(self.written)
+        self.steps_card.body.addWidget(self.tree, 1)
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.play_button)
@@ -191,6 +197,12 @@ class TraceView(QWidget):
             self.words.set_content(trace.steps, spans_of(labels), probabilities=False)
         else:
             self.words.set_content(trace.steps, under=labels)
+        is_tree = trace.parents is not None
+        self.words.setVisible(not is_tree)
+        self.tree.setVisible(is_tree)
+        self.steps_card.set_title("Tree" if is_tree else "Sequence")
+        if not is_tree:
+            self.tree.clear()
         self.written.setVisible(bool(trace.output_steps))
         self.written.set_content(trace.output_steps)
         _refill(self.layer, [layer_title(layer) for layer in trace.layers])
@@ -249,6 +261,18 @@ class TraceView(QWidget):
         self.unit_card.set_title(f"Unit {unit}", self.quantity.currentText().lower())
         self.unit_curve.show_values(values[:, unit])
         self.unit_curve.set_step(self.here)
+        if self._trace is not None and self._trace.parents is not None:
+            self._colour_tree(values[:, unit], f"unit {unit}, {self.quantity.currentText().lower()}")
+
+    def _colour_tree(self, values: NDArray[np.float64], caption: str) -> None:
+        """The chosen unit's value at every node, drawn on the tree."""
+        trace = self._trace
+        assert trace is not None
+        assert trace.parents is not None
+        fitting = len(values) == len(trace.parents)
+        labels = trace.predicted if len(trace.predicted) == len(trace.parents) else ()
+        self.tree.show_tree(trace.steps, trace.parents, values if fitting else None, labels, caption)
+        self.tree.choose(self._step)
 
     def _values_of(self, symbol: Symbol) -> SymbolValues | None:
         """The numbers of a symbol of the equations at this step."""
@@ -292,6 +316,8 @@ class TraceView(QWidget):
         here, names = self.here, self.names()
         self.slider.setValue(here)
         self.words.mark(self._step)
+        if trace.parents is not None:
+            self.tree.choose(self._step)
         self.written.mark(self._output if trace.output_steps else -1)
         self.heat_map.set_step(here)
         self.unit_curve.set_step(here)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from workbench.shell.session import Session
 
 HOW = "Solid arrows go up within a step, dashed ones through time."
+HOW_TREE = "Every node is composed of its children, from the leaves up to the root."
 UNTRAINED = "The structure only: no model of this network has been trained yet, so there are no states to show."
 
 
@@ -74,7 +76,7 @@ class UnrolledCard(Card):
         if key and self._traced == key and self._trace is not None:
             self._show_trace(self._trace)
             return
-        self.page.show_unrolled(self.structure(), f"{UNTRAINED} {HOW}")
+        self._show_structure(UNTRAINED)
         if key and self._traced != key:
             self._traced, self._trace = key, None
             self._ask(record)
@@ -117,6 +119,15 @@ class UnrolledCard(Card):
             )
         last = task is not None and task.shape in (IOShape.MANY_TO_ONE, IOShape.ONE_TO_ONE)
         return unrolled_structure(steps, layers, answers="last" if last else "each")
+
+    def _show_structure(self, origin: str) -> None:
+        parents: Any = getattr(self.record, "parents", None)
+        architecture = self.session.architecture
+        reads_trees = architecture is not None and Trait.TREE in architecture.accepts
+        if parents is not None and reads_trees and self.record is not None:
+            self.page.show_tree(steps_of(self.record), parents, f"{origin} {HOW_TREE}")
+        else:
+            self.page.show_unrolled(self.structure(), f"{origin} {HOW}")
 
     def _guessed(self) -> list[tuple[str, str]]:
         """Layers by the options alone, while nothing has been counted yet."""
@@ -176,11 +187,23 @@ class UnrolledCard(Card):
     def _failed(self, error: WorkbenchError) -> None:
         self._handle = None
         if not isinstance(error, Cancelled) and self.record is not None:
-            self.page.show_unrolled(self.structure(), f"The structure only: {error.what} {HOW}")
+            self._show_structure(f"The structure only: {error.what}")
 
     def _show_trace(self, trace: Trace) -> None:
         run = self.session.run
         name = (run.config.name or run.id) if run is not None else ""
+        if trace.parents is not None and trace.layers:
+            norms = np.linalg.norm(np.asarray(trace.layers[-1].states, dtype=np.float64), axis=1)
+            labels = trace.predicted if len(trace.predicted) == len(trace.parents) else ()
+            self.page.show_tree(
+                trace.steps,
+                trace.parents,
+                f"States and answers of the model of {name} for the first record. {HOW_TREE}",
+                values=norms,
+                labels=labels,
+                caption="length of the state",
+            )
+            return
         self.page.show_unrolled(
             unrolled_trace(trace), f"States and answers of the model of {name} for the first record. {HOW}"
         )
