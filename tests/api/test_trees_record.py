@@ -165,8 +165,8 @@ def test_what_the_store_and_the_filters_ask() -> None:
 
 def test_nodes_without_a_word_are_called_by_the_words_below_them() -> None:
     tree = parse_bracketed("(S (NP (DT the) (JJ old) (NN film)) (VP (VBD was) (ADJP (JJ good))) (X ((Y))))")
-    below = ("the", "old", "film", "the … film", "was", "good", "good", "was … good")
-    assert tree.names() == (*below, "∅", "∅", "∅", "the … good")
+    below = ("the", "old", "film", "(the … film)", "was", "good", "(good)", "(was … good)")
+    assert tree.names() == (*below, "∅", "∅", "∅", "(the … good)")
     assert parse_bracketed("(2 saw (2 John))").names() == ("John", "saw")
 
 

@@ -61,7 +61,7 @@ class LabelledTree:
         return tuple(node for node in range(len(self.parents)) if node not in inner)
 
     def names(self) -> tuple[str, ...]:
-        """What to call each node: its word, or the first and the last word below it ("the … film")."""
+        """What to call each node: its word, or the words below it, as "(film)" or "(the … film)"; "∅" without any."""
         first, last = list(self.words), list(self.words)
         seen = [False] * len(self.words)
         for node, parent in enumerate(self.parents[:-1]):
@@ -69,7 +69,7 @@ class LabelledTree:
                 first[parent] = first[parent] if seen[parent] else first[node]
                 last[parent], seen[parent] = last[node], True
         return tuple(
-            self.words[node] or (f"{a} … {b}" if a != b else a or "∅")
+            self.words[node] or (f"({a} … {b})" if a != b else f"({a})" if a else "∅")
             for node, (a, b) in enumerate(zip(first, last, strict=True))
         )
 

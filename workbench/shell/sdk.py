@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, Signal
 from workbench.api import Record, WorkbenchError
 from workbench.shell.theme import Theme, current_theme
 from workbench.shell.tokens.bars import ProbabilityBars
+from workbench.shell.tokens.label_chips import LabelChips
 from workbench.shell.tokens.labelling import LabelColours
 from workbench.shell.tokens.sentence_editor import SentenceEditor
 from workbench.shell.tokens.token_flow import TokenFlow
@@ -32,6 +33,7 @@ from workbench.shell.widgets import (
 
 if TYPE_CHECKING:
     from workbench.shell.plots.canvas import Canvas
+    from workbench.shell.plots.tree_view import TreeView
 
 Notify = Callable[[WorkbenchError | str], None]
 
@@ -83,6 +85,15 @@ def make_canvas(title: str, *, x_label: str = "", y_label: str = "", theme: Them
     return Canvas(title, x_label=x_label, y_label=y_label, theme=theme or current_theme())
 
 
+def __getattr__(name: str) -> Any:
+    """``TreeView`` is imported when it is first asked for: it needs NumPy, which a window should not wait for."""
+    if name == "TreeView":
+        from workbench.shell.plots.tree_view import TreeView
+
+        return TreeView
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "Button",
     "Card",
@@ -92,6 +103,7 @@ __all__ = [
     "EventFeed",
     "FlowLayout",
     "FlowText",
+    "LabelChips",
     "LabelColours",
     "Muted",
     "PanelContext",
@@ -102,6 +114,7 @@ __all__ = [
     "Text",
     "Theme",
     "TokenFlow",
+    "TreeView",
     "current_theme",
     "make_canvas",
 ]

@@ -2,7 +2,7 @@
 
 from workbench_plugins.importers.bracketed.params import BracketedParams
 
-from workbench.api import Importer, Ref, hookimpl
+from workbench.api import Importer, RecordEditor, Ref, hookimpl
 from workbench.api.registry import Registrar
 
 requires_api = "1"
@@ -16,8 +16,16 @@ IMPORTER = Importer(
     sniff=Ref("workbench_plugins.importers.bracketed.reader:sniff"),
     factory=Ref("workbench_plugins.importers.bracketed.reader:BracketedStream"),
 )
+EDITOR = RecordEditor(
+    record="labelled_tree", factory=Ref("workbench_plugins.importers.bracketed.gui:LabelledTreeEditor")
+)
 
 
 @hookimpl
 def register_importers(registry: Registrar) -> None:
     registry.add(IMPORTER)
+
+
+@hookimpl
+def register_record_editors(registry: Registrar) -> None:
+    registry.add(EDITOR)

@@ -22,8 +22,11 @@ class LabelChips(QWidget):
     chosen = Signal(int)
     add_requested = Signal()
 
-    def __init__(self, theme: Theme, colours: LabelColours, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, colours: LabelColours, parent: QWidget | None = None, *, noun: str = "tokens"
+    ) -> None:
         super().__init__(parent)
+        self._noun = noun
         self._theme = theme
         self._colours = colours
         self._labels: tuple[str, ...] = ()
@@ -51,12 +54,12 @@ class LabelChips(QWidget):
         self._buttons = []
         for number, label in enumerate(self._labels, start=1):
             shown = f"{number}  {label}" if number <= 9 else label
-            tip = f"Label the chosen tokens {label}" + (f" (key {number})" if number <= 9 else "")
+            tip = f"Label the chosen {self._noun} {label}" + (f" (key {number})" if number <= 9 else "")
             self._add(shown, tip, number)
         if clear_text:
-            self._add(f"0  {clear_text}", "Take the label off the chosen tokens (key 0)", 0)
+            self._add(f"0  {clear_text}", f"Take the label off the chosen {self._noun} (key 0)", 0)
         if can_add:
-            button = self._add("Add label…", "Add a label of your own and give it to the chosen tokens", -1)
+            button = self._add("Add label…", f"Add a label of your own and give it to the chosen {self._noun}", -1)
             button.clicked.disconnect()
             button.clicked.connect(self.add_requested)
         self._repaint_icons()
