@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from workbench.api import WorkbenchError
 from workbench.nn.reservoir.reservoir import Reservoir
-from workbench.nn.reservoir.ridge import Readout, RidgeSums, RidgeSystem
+from workbench.nn.reservoir.ridge import BackgroundSums, Readout, RidgeSystem
 from workbench.nn.reservoir.weights import ReservoirOptions
 
 Array = NDArray[Any]
@@ -116,17 +117,18 @@ class EchoState:
         noise: np.random.Generator | None,
         check: Callable[[], None] | None,
     ) -> RidgeSystem:
-        sums: RidgeSums | None = None
-        for batch, goal in zip(series, goals, strict=True):
-            for start, states in self._states(reservoir, batch, goal, noise):
-                if check is not None:
-                    check()
-                skipped = max(0, self.washout - start)
-                features = self._features(states, batch[:, start : start + states.shape[1]])[:, skipped:]
-                if sums is None:
-                    sums = RidgeSums(features.shape[-1], goal.shape[-1])
-                wanted = goal[:, start + skipped : start + states.shape[1]]
-                sums.add(features.reshape(-1, features.shape[-1]), wanted.reshape(-1, goal.shape[-1]))
+        sums: BackgroundSums | None = None
+        with ExitStack() as stack:
+            for batch, goal in zip(series, goals, strict=True):
+                for start, states in self._states(reservoir, batch, goal, noise):
+                    if check is not None:
+                        check()
+                    skipped = max(0, self.washout - start)
+                    features = self._features(states, batch[:, start : start + states.shape[1]])[:, skipped:]
+                    if sums is None:
+                        sums = stack.enter_context(BackgroundSums(features.shape[-1], goal.shape[-1]))
+                    wanted = goal[:, start + skipped : start + states.shape[1]]
+                    sums.add(features.reshape(-1, features.shape[-1]), wanted.reshape(-1, goal.shape[-1]))
         assert sums is not None
         return sums.system()
 

@@ -12,8 +12,8 @@ from workbench.nn.reservoir.scan import Scan
 from workbench.nn.reservoir.weights import ReservoirOptions, ReservoirWeights, draw_weights
 
 Array = NDArray[Any]
-PIECE_VALUES = 1 << 22
-"""States held at once while a readout is fitted: 16 MiB in float32."""
+PIECE_VALUES = 1 << 19
+"""States computed at once while a readout is fitted: 2 MiB in float32."""
 
 
 class Reservoir:

@@ -10,9 +10,8 @@ is five times as quick as SciPy's. All agree to rounding.
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,13 +27,10 @@ except ImportError:  # pragma: no cover - it is not promised to stay
     _sparsetools = None
 
 Array = NDArray[Any]
-Add = Callable[[Any, Any], object]
+Add = Callable[[Any, Any, Any], object]
 
 MKL_CONNECTIONS = 30_000
 """From so many connections on torch's product of one vector gains more than its call costs."""
-TRIAL_STEPS = 12
-THREADS_WORTH_TRYING = 20_000_000
-"""Connections times steps from which a run takes long enough to measure whether a second thread helps."""
 
 
 class Scan:
@@ -59,9 +55,9 @@ class Scan:
         before = np.ascontiguousarray(state / self.leak, dtype=self.dtype)
         with torch.inference_mode():
             if self._by_torch(drive.ndim > 2):
-                self._measured(drive, before)
+                self._through_torch(drive, before)
             else:
-                _steps(list(drive), list(drive), before, before, self._scipy_add(), self.leak)
+                _steps(list(drive), list(drive), before, before, self._scipy_add(), None, self.leak)
         if self.leak != 1.0:
             drive *= self.leak
         last: Array = drive[-1].copy()
@@ -71,34 +67,13 @@ class Scan:
         available = bool(torch.backends.mkl.is_available())  # type: ignore[no-untyped-call]
         return available and (many or self._matrix.nnz >= MKL_CONNECTIONS)
 
-    def _measured(self, drive: Array, before: Array) -> None:
-        """Through torch, on the number of threads that a few steps show to be quicker."""
-        present = torch.get_num_threads()
+    def _through_torch(self, drive: Array, before: Array) -> None:
+        """On one thread: a step is too short for two, which on a busy machine wait for each other many times over."""
         product = self._torch_matrix()
-        add = _add_products if drive.ndim > 2 else _add_product
-        rows, twins = list(drive), list(torch.from_numpy(drive).unbind(0))
-        vectors = 1 if drive.ndim == 2 else drive.shape[2]
-
-        def run(start: int, stop: int, threads: int) -> float:
-            nonlocal before
-            started = time.perf_counter()
-            with _threads(threads):
-                before = _steps(
-                    rows[start:stop],
-                    twins[start:stop],
-                    before,
-                    torch.from_numpy(before),
-                    lambda row, state: add(row, product, state),
-                    self.leak,
-                )
-            return time.perf_counter() - started
-
-        best, done = 1, 0
-        if present > 1 and self._matrix.nnz * len(rows) * vectors >= THREADS_WORTH_TRYING and len(rows) > 100:
-            run(0, TRIAL_STEPS, present)  # wakes the threads
-            seconds = [run(TRIAL_STEPS * k, TRIAL_STEPS * (k + 1), t) for k, t in ((1, 1), (2, present), (3, 1))]
-            best, done = (present if seconds[1] < 0.8 * min(seconds[0], seconds[2]) else 1), 4 * TRIAL_STEPS
-        run(done, len(rows), best)
+        add = torch.Tensor.addmm_ if drive.ndim > 2 else torch.Tensor.addmv_
+        twins = torch.from_numpy(drive).unbind(0)
+        with _one_thread():
+            _steps(list(drive), twins, before, torch.from_numpy(before), add, product, self.leak)
 
     def _torch_matrix(self) -> torch.Tensor:
         if self._torch is None:
@@ -119,7 +94,7 @@ class Scan:
         matrix = self._matrix
         if _sparsetools is None:
 
-            def slowly(row: Array, state: Array) -> None:
+            def slowly(row: Array, _: None, state: Array) -> None:
                 row += matrix @ state
 
             return slowly
@@ -127,7 +102,7 @@ class Scan:
         indptr, indices, data = matrix.indptr, matrix.indices, matrix.data
         one, several = _sparsetools.csr_matvec, _sparsetools.csr_matvecs
 
-        def add(row: Array, state: Array) -> None:
+        def add(row: Array, _: None, state: Array) -> None:
             if row.ndim == 1:
                 one(units, units, indptr, indices, data, state, row)
             else:
@@ -136,47 +111,40 @@ class Scan:
         return add
 
 
-def _add_product(row: torch.Tensor, matrix: torch.Tensor, state: torch.Tensor) -> None:
-    row.addmv_(matrix, state)
-
-
-def _add_products(row: torch.Tensor, matrix: torch.Tensor, state: torch.Tensor) -> None:
-    row.addmm_(matrix, state)
-
-
-def _steps(rows: list[Array], twins: list[Any], before: Array, before_twin: Any, add: Add, leak: float) -> Array:
-    """``rows`` as NumPy sees them and their ``twins``, the same memory as the product wants it."""
+def _steps(
+    rows: Sequence[Array], twins: Sequence[Any], before: Array, before_twin: Any, add: Add, matrix: Any, leak: float
+) -> None:
+    """``rows`` as NumPy sees them and their ``twins``, the same memory as ``add(row, matrix, state)`` wants it."""
     kept = 1.0 - leak
     tanh = np.tanh
     if not kept:
         for row, twin in zip(rows, twins, strict=True):
-            add(twin, before_twin)
+            add(twin, matrix, before_twin)
             tanh(row, out=row)
             before, before_twin = row, twin
     elif before.ndim == 1:
         axpy = blas.saxpy if before.dtype == np.float32 else blas.daxpy
         for row, twin in zip(rows, twins, strict=True):
-            add(twin, before_twin)
+            add(twin, matrix, before_twin)
             tanh(row, out=row)
             axpy(before, row, a=kept)
             before, before_twin = row, twin
     else:
         rest = np.empty_like(before)
         for row, twin in zip(rows, twins, strict=True):
-            add(twin, before_twin)
+            add(twin, matrix, before_twin)
             tanh(row, out=row)
             row += np.multiply(before, kept, out=rest)
             before, before_twin = row, twin
-    return before
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def _one_thread() -> Iterator[None]:
     present = torch.get_num_threads()
-    if count == present:
+    if present == 1:
         yield
         return
-    torch.set_num_threads(count)
+    torch.set_num_threads(1)
     try:
         yield
     finally:
