@@ -29,6 +29,7 @@ SPEED: Mapping[str, tuple[str, str]] = {
         "workbench.cli.benchmarks.speed:kills",
         "20 kills of worker and shell: what is lost, and is resume exact",
     ),
+    "esn": ("workbench.cli.benchmarks.esn_speed:measure", "reservoirs beside reservoirpy's, at equal weights"),
     "lateness": ("workbench.cli.benchmarks.speed:lateness", "a 10 ms timer in the window while training"),
 }
 """Name → (function, what is measured)."""
