@@ -108,9 +108,11 @@ def test_a_trace_holds_the_states_of_the_forward_pass(encoder: Encoder, x: torch
     for layer in layers:
         assert layer.direction in ("forward", "backward")
         assert layer.states.shape[0] == length
+        units = next(iter(layer.gates.values()), layer.states).shape  # a projected state is narrower than its gates
         for name, values in {**layer.gates, "cell": layer.cell}.items():
             if values is not None:
-                assert values.shape == layer.states.shape, name
+                assert values.shape == units, name
+                assert values.shape[0] == length, name
                 assert np.isfinite(values).all(), name
             if name in BOUNDED_GATES:
                 assert values.min() >= 0
