@@ -161,11 +161,11 @@ recurrent neural networks*; leak: Jaeger et al., 2007.
 """
 
 SYMBOLS = (
-    Symbol("**x**ₜ", "the input at this step", ("D",)),
-    Symbol("**h**ₜ", "the state of the reservoir after this step", ("N",), "states"),
-    Symbol("**h**ₜ₋₁", "the state one step before", ("N",), "states"),
-    Symbol("**e**ₜ", "what the units would answer without a leak", ("N",)),
-    Symbol("**y**ₜ", "the answer of the readout", ("K",), "outputs"),
+    Symbol("xₜ", "the input at this step", ("D",)),
+    Symbol("hₜ", "the state of the reservoir after this step", ("N",), "states"),
+    Symbol("hₜ₋₁", "the state one step before", ("N",), "states"),
+    Symbol("eₜ", "what the units would answer without a leak", ("N",)),
+    Symbol("yₜ", "the answer of the readout", ("K",), "outputs"),
     Symbol("W", "recurrent weights: sparse, drawn once, scaled to the spectral radius", ("N", "N")),
     Symbol("W_in", "input weights, drawn once", ("N", "D")),
     Symbol("b", "the constant of each unit, drawn once", ("N",)),
@@ -178,17 +178,17 @@ SYMBOLS = (
 
 DIAGRAM = CellDiagram(
     nodes=(
-        DiagramNode("before", "hₜ₋₁", 0, 0, "value", "**h**ₜ₋₁"),
-        DiagramNode("x", "xₜ", 0, 2, "value", "**x**ₜ"),
+        DiagramNode("before", "hₜ₋₁", 0, 0, "value", "hₜ₋₁"),
+        DiagramNode("x", "xₜ", 0, 2, "value", "xₜ"),
         DiagramNode("keep", "× 1−a", 2, 0, "operation", "a"),
         DiagramNode("reservoir", "W (fixed)", 2, 1, "memory", "W"),
         DiagramNode("inputs", "W_in (fixed)", 2, 2, "memory", "W_in"),
-        DiagramNode("echo", "tanh", 3.5, 1.5, "operation", "**e**ₜ"),
+        DiagramNode("echo", "tanh", 3.5, 1.5, "operation", "eₜ"),
         DiagramNode("new", "× a", 4.5, 1, "operation", "a"),
         DiagramNode("sum", "+", 5.5, 0, "operation"),
-        DiagramNode("h", "hₜ", 7, 0, "value", "**h**ₜ"),
+        DiagramNode("h", "hₜ", 7, 0, "value", "hₜ"),
         DiagramNode("readout", "W_out (solved)", 7, 1.5, "gate", "W_out"),
-        DiagramNode("y", "yₜ", 8.5, 1.5, "value", "**y**ₜ"),
+        DiagramNode("y", "yₜ", 8.5, 1.5, "value", "yₜ"),
     ),
     edges=(
         DiagramEdge("before", "keep", recurrent=True),
