@@ -142,17 +142,12 @@ def make_config(context: CliContext, values: dict[str, Any], file: str | None = 
         params = validate(architecture.params, dict(config.architecture.params), file=file, where="architecture")
     fits = compatibility(task, architecture, params)
     if not fits:
-        able = [item.id for item in catalogue.architectures() if compatibility(task, item)]
+        others = [item.id for item in catalogue.architectures() if item is not architecture and compatibility(task, item)]
+        known = f"These can: {', '.join(others)}." if others else "Choose another task."
         raise WorkbenchError(
             f"{architecture.title} cannot do {task.title}.",
             why=fits.reason,
-            fix=(
-                f"Change its options; some of them can do it. So can: {', '.join(able)}."
-                if architecture.id in able
-                else f"These can: {', '.join(able)}."
-                if able
-                else "Choose another task."
-            ),
+            fix=f"With other options it can. {known}" if compatibility(task, architecture) else known,
             file=file,
         )
     return config
