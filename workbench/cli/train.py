@@ -142,12 +142,13 @@ def make_config(context: CliContext, values: dict[str, Any], file: str | None = 
         params = validate(architecture.params, dict(config.architecture.params), file=file, where="architecture")
     fits = compatibility(task, architecture, params)
     if not fits:
-        others = [item.id for item in catalogue.architectures() if item is not architecture and compatibility(task, item)]
-        known = f"These can: {', '.join(others)}." if others else "Choose another task."
+        able = [item.id for item in catalogue.architectures() if compatibility(task, item)]
+        others = ", ".join(name for name in able if name != architecture.id)
+        choose = f"These can: {others}." if others else "Choose another task."
         raise WorkbenchError(
             f"{architecture.title} cannot do {task.title}.",
             why=fits.reason,
-            fix=f"With other options it can. {known}" if compatibility(task, architecture) else known,
+            fix=f"With other options it can. {choose}" if architecture.id in able else choose,
             file=file,
         )
     return config
