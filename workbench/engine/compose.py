@@ -173,17 +173,18 @@ class Description:
         return {"parameters": self.parameters, "bytes": self.bytes, "layers": [dict(layer) for layer in self.layers]}
 
 
-def describe_model(model: Model, training: TrainingParams) -> Description:
-    """The parameter table of ``model`` and the memory its training will take.
+def describe_model(model: Model, training: TrainingParams, *, tokens: int | None = None) -> Description:
+    """The parameter table of ``model`` and the memory its training will take with batches of ``tokens`` steps.
 
     The estimate counts weights, gradients, the optimiser's copies and the averaged weights exactly, and activations
     roughly: per token the input and twelve vectors of the encoder's width (gates, cell and hidden states, kept for
-    the backward pass), four bytes each.
+    the backward pass), four bytes each. :mod:`workbench.engine.footprint` measures them where there are records.
     """
     layers = tuple(
         {"name": name, "shape": list(p.shape), "parameters": p.numel()} for name, p in model.named_parameters()
     )
     parameters = sum(p.numel() for p in model.parameters())
     copies = 2 + _OPTIMIZER_COPIES[training.optimizer] + (1 if training.average_weights else 0)
-    activations = training.batch_tokens * (model.embedder.output_size + 12 * model.encoder.output_size)
+    tokens = training.batch_tokens if tokens is None else tokens
+    activations = tokens * (model.embedder.output_size + 12 * model.encoder.output_size)
     return Description(parameters, 4 * (parameters * copies + activations), layers)

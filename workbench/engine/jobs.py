@@ -19,6 +19,7 @@ from workbench.engine.batch_files import predict_file
 from workbench.engine.compose import compose, describe_model, make_task
 from workbench.engine.data import Stored, StoreSource, fitted_codec, key_of_codec
 from workbench.engine.devices import list_devices
+from workbench.engine.notes import foresee
 from workbench.engine.predict import Predictor, load_bundle
 from workbench.engine.server import Handler, Request
 from workbench.engine.training import train
@@ -59,10 +60,11 @@ class _Jobs:
         _, task = make_task(config, self._catalogue)
         with self._open_store(project) as store:
             source = StoreSource(store, config.data.dataset)
-            codec = fitted_codec(
-                source, config.data, task, codec_key=key_of_codec(config), cache=project / "cache"
-            )
-        return describe_model(compose(config, self._catalogue, codec), config.training).to_json()
+            cache = project / "cache"
+            codec = fitted_codec(source, config.data, task, codec_key=key_of_codec(config), cache=cache)
+            model = compose(config, self._catalogue, codec)
+            needed, notes = foresee(model, source, config.data, config.training, cache)
+        return {**describe_model(model, config.training).to_json(), "bytes": needed, "notes": notes}
 
     def train(self, request: Request) -> dict[str, Any]:
         run = RunFolder.open(Path(request.text("run")))

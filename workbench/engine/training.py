@@ -29,11 +29,13 @@ from workbench.engine.data import Prepared, RecordSource, as_source, key_of_code
 from workbench.engine.devices import DeviceInfo, bfloat16_offered, choose_device, cpu_title
 from workbench.engine.errors import explain
 from workbench.engine.evaluate import Metrics
+from workbench.engine.footprint import refuse_too_large
 from workbench.engine.interrupted import START, digest, read_start
 from workbench.engine.loop import Service, Trainer
+from workbench.engine.notes import ONE_STEP, one_step
 from workbench.engine.predict import parse_input
 from workbench.engine.threads import ThreadChoice, calibrate_threads
-from workbench.nn.contract import Batch
+from workbench.nn.contract import Batch, SolvesReadout
 from workbench.runs.config import RunConfig
 from workbench.runs.control import ControlReader
 from workbench.runs.folder import RunFolder
@@ -166,6 +168,7 @@ class _Session:
         self._phase("building the model", 0, 0)
         device = self._device(start)
         model = compose(config, self.catalogue, prepared.codec).to(device.device)
+        self._look_ahead(model, prepared)
         threads = self._threads(model, prepared, device, start)
         if device.device.type == "cpu":
             device = replace(device, title=cpu_title(threads.threads))
@@ -246,6 +249,13 @@ class _Session:
         train = prepared.train
         tokens = min(self.config.training.batch_tokens, CALIBRATION_TOKENS)
         return [train.batch(prepared.codec, train.trial(tokens))]
+
+    def _look_ahead(self, model: Model, prepared: Prepared) -> None:
+        """Refuse what memory cannot hold; say what the data make of the network."""
+        if not (isinstance(model.encoder, SolvesReadout) and model.encoder.solve):
+            refuse_too_large(model, prepared.train, self.config.training)
+        if one_step(model, prepared.train):
+            self._warn(ONE_STEP, "Choose data with more steps, if the order of things is to matter.")
 
     def _pinned(self, model: Model) -> list[Record]:
         records: list[Record] = []
