@@ -13,10 +13,12 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from workbench.api import WorkbenchError
 from workbench.nn.crf import LinearChainCrf
-from workbench.nn.recurrent import CellKind, make_layer
+from workbench.nn.recurrent import CellKind, RecurrentEncoder, RecurrentLayer, make_layer
+from workbench.nn.recurrent.layers import TorchLayer
 
 
 def compare(ours: Callable[[], object], theirs: Callable[[], object], seconds: float = 1.0) -> dict[str, float]:
@@ -103,6 +105,17 @@ def measure_crf(
     return {"benchmark": "crf", "against": "pytorch-crf", "batch": batch, "steps": steps, "rows": rows}
 
 
+OWN_CELLS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("gru before", "gru", {"reset": "before"}),
+    ("lstm peepholes", "lstm", {"peepholes": True}),
+    ("mogrifier", "mogrifier", {}),
+    ("ind_rnn", "ind_rnn", {}),
+    ("min_gru", "min_gru", {}),
+    ("min_lstm", "min_lstm", {}),
+)
+"""Cells that torch has no module for: shown name, cell and options."""
+
+
 def measure_recurrent(
     threads: tuple[int, ...] = (1, 2),
     *,
@@ -111,26 +124,97 @@ def measure_recurrent(
     steps: int = 40,
     seconds: float = 0.7,
 ) -> dict[str, Any]:
-    """A training step (forward and backward) of each layer beside torch's module of the same weights.
+    """A training step (forward and backward) of each layer, beside torch's module of the same weights where it has one.
 
-    Rows of {"cell", "batch", "hidden_size", "threads", "ratio", …}; the input is as wide as the layer.
+    Other cells stand beside what one writes without a scan of one's own: a loop over the same layer's steps that
+    autograd records ("loop"). Rows of {"cell", "against", "batch", "hidden_size", "threads", "ratio", …}; the input is
+    as wide as the layer.
     """
-    cells: tuple[tuple[CellKind, Any], ...] = (("rnn", nn.RNN), ("gru", nn.GRU), ("lstm", nn.LSTM))
     rows: list[dict[str, Any]] = []
     for count in threads:
         with _Threads(count):
-            for (cell, module), batch, size in itertools.product(cells, batches, hidden_sizes):
+            for (shown, cell, options), batch, size in itertools.product(
+                (("rnn", "rnn", {}), ("gru", "gru", {}), ("lstm", "lstm", {}), *OWN_CELLS), batches, hidden_sizes
+            ):
                 torch.manual_seed(0)
-                layer = make_layer(cell, size, size)
-                theirs = module(size, size, batch_first=True)
-                theirs.load_state_dict(layer.core.state_dict())
+                layer = make_layer(cell, size, size, **options)
+                theirs, against = _rival(layer)
                 x = torch.randn(batch, steps, size, requires_grad=True)
                 arriving = torch.randn(batch, steps, size)
                 lengths = torch.full((batch,), steps)
                 row = compare(
                     lambda m=layer, x=x, n=lengths, g=arriving: m(x, n)[0].backward(g),  # type: ignore[misc]
-                    lambda m=theirs, x=x, g=arriving: m(x)[0].backward(g),  # type: ignore[misc]
+                    lambda m=theirs, x=x, g=arriving: m(x).backward(g),  # type: ignore[misc]
+                    seconds,
+                )
+                sizes = {"batch": batch, "hidden_size": size, "threads": count}
+                rows.append({"cell": shown, "against": against, **sizes, **row})
+    return {
+        "benchmark": "recurrent",
+        "against": "torch.nn, or a loop that autograd records",
+        "steps": steps,
+        "rows": rows,
+    }
+
+
+def _rival(layer: RecurrentLayer) -> tuple[Callable[[torch.Tensor], torch.Tensor], str]:
+    """What computes the same states from (B, T, D), and its name."""
+    if isinstance(layer, TorchLayer):
+        family: Any = type(layer.core)
+        module = family(layer.core.input_size, layer.hidden_size, batch_first=True)
+        module.load_state_dict(layer.core.state_dict())
+        return lambda x: module(x)[0], f"torch.nn.{type(module).__name__}"
+
+    def loop(x: torch.Tensor) -> torch.Tensor:
+        state, states = layer.zero_state(x), []
+        for step in x.unbind(1):
+            hidden, state = layer.step(step, state)
+            states.append(hidden)
+        return torch.stack(states, dim=1)
+
+    return loop, "loop"
+
+
+def measure_bidirectional(
+    threads: tuple[int, ...] = (1, 2),
+    *,
+    cells: tuple[CellKind, ...] = ("lstm", "gru", "rnn"),
+    hidden_sizes: tuple[int, ...] = (64, 128, 256),
+    batch: int = 32,
+    longest: int = 50,
+    batches: int = 4,
+    seconds: float = 1.0,
+) -> dict[str, Any]:
+    """A training step over shuffled batches of mixed lengths, beside torch's module over packed sequences.
+
+    Lengths are even from a third of ``longest`` to all of it (16 to 50, 33 on average). Both sides get the same padded
+    batches and give padded states back; torch's are packed and unpacked (``enforce_sorted=False``), since its backward
+    direction must not start in the padding. Rows as in :func:`measure_recurrent`.
+    """
+    modules = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+    rows: list[dict[str, Any]] = []
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(longest // 3, longest + 1, (batches, batch), generator=generator)
+    lengths[:, 0] = longest
+    for count in threads:
+        with _Threads(count):
+            for cell, size in itertools.product(cells, hidden_sizes):
+                torch.manual_seed(0)
+                ours = RecurrentEncoder(cell, size, size, bidirectional=True)
+                theirs = modules[cell](size, size, batch_first=True, bidirectional=True)
+                x = torch.randn(batch, longest, size, requires_grad=True)
+                arriving = torch.randn(batch, longest, 2 * size)
+                row = compare(
+                    lambda m=ours, x=x, g=arriving: [m(x, n).states.backward(g) for n in lengths],  # type: ignore[misc]
+                    lambda m=theirs, x=x, g=arriving: [_packed(m, x, n).backward(g) for n in lengths],  # type: ignore[misc, no-untyped-call]
                     seconds,
                 )
                 rows.append({"cell": cell, "batch": batch, "hidden_size": size, "threads": count, **row})
-    return {"benchmark": "recurrent", "against": "torch.nn", "steps": steps, "rows": rows}
+    mean = float(lengths.float().mean())
+    return {"benchmark": "bidirectional", "against": "torch.nn, packed", "mean_length": mean, "rows": rows}
+
+
+def _packed(module: nn.RNNBase, x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    states: torch.Tensor = pad_packed_sequence(module(packed)[0], batch_first=True, total_length=x.shape[1])[0]
+    return states

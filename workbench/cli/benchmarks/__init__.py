@@ -21,6 +21,10 @@ SPEED: Mapping[str, tuple[str, str]] = {
     "tagger": ("workbench.cli.benchmarks.tagger_speed:measure", "training of a tagger beside flair's SequenceTagger"),
     "crf": ("workbench.cli.benchmarks.speed:crf", "CRF loss and decoding beside pytorch-crf"),
     "recurrent": ("workbench.cli.benchmarks.speed:recurrent", "recurrent layers beside torch's own"),
+    "bidirectional": (
+        "workbench.cli.benchmarks.speed:bidirectional",
+        "bidirectional layers at mixed lengths beside torch's over packed sequences",
+    ),
     "trees": ("workbench.cli.benchmarks.tree_speed:measure", "recursive networks beside recursion node by node"),
     "loop": ("workbench.cli.benchmarks.tagger_speed:loop", "the training loop over the bare torch calls"),
     "store": ("workbench.cli.benchmarks.speed:store", "the dataset store with 100,000 sentences"),

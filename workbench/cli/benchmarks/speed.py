@@ -29,6 +29,13 @@ def recurrent(threads: int = 0, **options: Any) -> dict[str, Any]:
     return _rows("recurrent", _measured("workbench.nn.bench", "measure_recurrent", options))
 
 
+def bidirectional(threads: int = 0, **options: Any) -> dict[str, Any]:
+    """On one and on two threads, or on ``threads`` alone."""
+    if threads:
+        options["threads"] = (threads,)
+    return _rows("bidirectional", _measured("workbench.nn.bench", "measure_bidirectional", options))
+
+
 def store(**options: Any) -> dict[str, Any]:
     importer = default_catalogue().importer("conll")
     return _rows("store", _measured("workbench.data.bench", "measure_store", {"importer": importer, **options}))
