@@ -149,7 +149,7 @@ def test_other_runs_are_laid_over_and_taken_away(qtbot: Any, stage: TrainStage, 
     assert line.label is not None
     assert line.style is not None
     assert "rnn: after 20 steps" in card.sentence.text()
-    assert clipped(stage) == []
+    qtbot.waitUntil(lambda: clipped(stage) == [])  # once the longer sentence is laid out
     assert nameless(stage) == []
     assert shadowing(stage) == []
     card.fill_menu()

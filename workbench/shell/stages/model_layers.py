@@ -28,9 +28,10 @@ class StackLayer:
         return {"forward": "→", "backward": "←"}.get(self.direction, "")
 
 
-def stack_of(described: Mapping[str, Any] | None) -> list[StackLayer]:
+def stack_of(described: Mapping[str, Any] | None, units: int = 0) -> list[StackLayer]:
     """The layers from input to output, from the ``describe`` job's answer: its ``stack`` where the engine gives one,
-    else what the names and shapes of the parameters tell."""
+    else what the names and shapes of the parameters tell. ``units`` is the size where these do not (no recurrent
+    weights, or fixed ones)."""
     if not described:
         return []
     given = described.get("stack")
@@ -47,7 +48,12 @@ def stack_of(described: Mapping[str, Any] | None) -> list[StackLayer]:
         if cell is not None:
             beside = found.pop((part, name, ""))
             found[cell] = replace(found[cell], parameters=found[cell].parameters + beside.parameters)
-    return list(found.values())
+    if found and units and not any(part == "network" for part, _, _ in found):
+        place = sum(part == "embedder" for part, _, _ in found)
+        rows = list(found.values())
+        return [*rows[:place], StackLayer("network", "", "", units), *rows[place:]]  # nothing of it is learned
+    sized = (replace(one, size=units) if one.part == "network" and not one.size else one for one in found.values())
+    return list(sized)
 
 
 def _given(row: Mapping[str, Any]) -> StackLayer:
@@ -73,6 +79,9 @@ def _key(name: str) -> tuple[str, str, str]:
         (way for one in inner for way, marks in _DIRECTIONS.items() if any(mark in one for mark in marks)), ""
     )
     number = next((int(one) + 1 for one in inner if one.isdigit()), 0)
+    if part == "decoder" and not number:  # its bridge, its attention
+        after = inner[next(i for i, one in enumerate(inner) if "decoder" in one) + 1 :]
+        return part, after[0].replace("_", " ") if len(after) > 1 else "", ""
     return part, f"layer {number}" if number else "", direction
 
 
@@ -104,10 +113,12 @@ def sizes_of(params: Mapping[str, Any], described: Mapping[str, Any] | None) -> 
             break
     if isinstance(params.get("layers"), int):
         sizes["L"] = int(params["layers"])
-    stack = stack_of(described)
+    stack = stack_of(described, sizes.get("H", 0))
     network = [one for one in stack if one.part == "network"]
     if network:
-        sizes.update({"D": network[0].inputs} if network[0].inputs else {})
+        embedded = next((one.size for one in stack if one.part == "embedder" and one.size), 0)
+        inputs = network[0].inputs or embedded
+        sizes.update({"D": inputs} if inputs else {})
         sizes.update({"H": network[0].size, "N": network[0].size} if network[0].size else {})
     decoder = next((one for one in stack if one.part == "decoder" and one.inputs), None)
     if decoder is not None:

@@ -61,7 +61,7 @@ class TraceView(QWidget):
         self.written.token_clicked.connect(lambda step: self._go(step, writing=True))
         self.written.hide()
         self.tree = TreeView(theme)
-        self.tree.setMinimumHeight(190)
+        self.tree.setMinimumHeight(220)
         self.tree.node_chosen.connect(lambda node: self._go(node, writing=False))
         self.tree.hide()
         self.play_button = Button("Play", tip="Walk through the steps (Space)", on_click=self.toggle_play)
@@ -142,6 +142,10 @@ class TraceView(QWidget):
         layout.addWidget(columns, 1)
         self._timer = QTimer(self, interval=STEP_MS)
         self._timer.timeout.connect(self._tick)
+
+    def heightForWidth(self, width: int) -> int:
+        """The least that will do: a page that scrolls would else be as high as everything likes to be."""
+        return self.layout().minimumHeightForWidth(width)
 
     def _moved(self) -> None:
         self._by_hand = True

@@ -142,6 +142,7 @@ class ModelStage(Stage):
             self.task_box.addItem(one.title, one.id)
         self.task_box.setCurrentIndex(self.task_box.findData(config.task.id))
         self.task_box.blockSignals(False)
+        self.task_box.setToolTip(self.task_box.currentText())
         self.task_note.setText(task.summary if task else f"The plugin of the task “{config.task.id}” is missing.")
         self.task_note.setVisible(bool(self.task_note.text()))
         self.choice_list.show_task(task, config.architecture.id)
@@ -164,7 +165,8 @@ class ModelStage(Stage):
         session = self.session
         size, task, architecture = session.size, session.task, session.architecture
         described = size.value
-        layers = stack_of(described)
+        letters = sizes_of(self._all_params(), described)
+        layers = stack_of(described, letters.get("H", 0))
         if size.error is not None:
             self.figure.setText("–")
             self.size_note.setText(" ".join(part for part in (size.error.what, size.error.fix) if part))
@@ -182,7 +184,7 @@ class ModelStage(Stage):
         title = architecture.title if architecture else "Network"
         record = session.catalogue.record_type(session.dataset.record).title if session.dataset else ""
         self.stack.set_boxes(boxes_of(layers, record, title, task.title.partition(" (")[0] if task else "Head"))
-        self.cell.show_architecture(architecture, sizes_of(self._all_params(), described))
+        self.cell.show_architecture(architecture, letters)
         self.state_changed.emit()
 
     def _all_params(self) -> dict[str, object]:
@@ -210,7 +212,7 @@ def boxes_of(layers: list[StackLayer], record: str, network: str, task: str) -> 
     for (part, name), group in groups.items():
         words = [name.capitalize() if name else network]
         if part == "decoder":
-            words.insert(0, "Decoder")
+            words = ["Decoder", name]
         sizes = tuple(f"{one.arrow} {one.size:,} units".strip() if one.size else one.arrow for one in group)
         both = sizes if len(group) > 1 else ()
         boxes.append(Box(" ".join(words), "" if both else sizes[0], _parameters(group), True, both))

@@ -211,5 +211,6 @@ class UnrolledCard(Card):
 
 def _named(stack: list[StackLayer], part: str) -> list[tuple[str, str]]:
     """Layers of a part as (name, direction), each once."""
-    found = [(one.name or "layer 1", one.direction or "forward") for one in stack if one.part == part]
+    rows = [one for one in stack if one.part == part and (one.name.startswith("layer") or not one.name)]
+    found = [(one.name or "layer 1", one.direction or "forward") for one in rows]
     return list(dict.fromkeys(found))

@@ -38,6 +38,11 @@ WHAT = (
     "After each validation this shows |∂L/∂h| against the distance back in time: how much of what the loss says "
     "still reaches a state so many steps before it. It comes with the first validation."
 )
+UNTOLD = (
+    "This run has been validated without telling its gradients: it was trained by an earlier version, or the states of "
+    "its network cannot be asked one by one."
+)
+ONE_STEP = "Every record is one step long: there is no earlier step for a gradient to reach."
 FIXED = "The recurrent weights of this network are fixed and only its readout is solved for: no gradient goes back."
 
 
@@ -145,7 +150,8 @@ class XrayCard(Card):
         if empty:
             architecture = self._architecture()
             fixed = architecture is not None and architecture.fitting == "closed_form"
-            self.empty.text.setText(FIXED if fixed else WHAT)
+            validated = self.session.run_view.epoch is not None
+            self.empty.text.setText(FIXED if fixed else UNTOLD if validated else WHAT)
             canvas.clear()
             return
         share = self.share_button.isChecked()
@@ -174,8 +180,9 @@ class XrayCard(Card):
         return name
 
     def _lesson(self, titles: list[str]) -> str:
+        newest = self.history.newest
         if not self.others:
-            return lesson(self.history.newest)
+            return ONE_STEP if newest is not None and len(newest) == 1 else lesson(newest)
         said = [lesson(self.history.newest, titles[0])]
         said += [lesson(other.newest, title) for other, title in zip(self.others.values(), titles[1:], strict=True)]
         return " ".join(one for one in said if one)
