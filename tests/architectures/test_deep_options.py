@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +220,14 @@ def test_help_shows_how_layers_are_written() -> None:
     shown = " ".join(call("--help").replace("│", " ").split())
     assert "The layers, bottom first" in shown
     assert '[{"cell": "lstm"' in shown
+
+
+def fails(params: Any) -> frozenset[Trait]:
+    raise ZeroDivisionError("by zero")
+
+
+def test_a_plugin_that_fails_to_say_what_it_offers_is_named() -> None:
+    broken = replace(DEEP, traits=Ref(f"{__name__}:fails"))
+    assert compatibility(task(IOShape.MANY_TO_ONE), broken)
+    with pytest.raises(WorkbenchError, match=r"Deep stack could not say .* ZeroDivisionError: by zero"):
+        compatibility(task(IOShape.MANY_TO_ONE), broken, {})

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from workbench.api.diagrams import CellDiagram, Symbol
+from workbench.api.errors import WorkbenchError
 from workbench.api.params import Params
 from workbench.api.records import RecordType
 from workbench.api.refs import Ref
@@ -56,10 +57,21 @@ class Architecture:
     traits: Ref | None = None
 
     def offers(self, params: Params | None = None) -> frozenset[Trait]:
-        """The traits of a network with these options; without them, all that some options offer."""
+        """The traits of a network with these options; without them, all that some options offer.
+
+        :class:`WorkbenchError` where the plugin fails to say.
+        """
         if self.traits is None or params is None:
             return self.accepts
-        return self.accepts & frozenset(self.traits.resolve()(params))
+        try:
+            return self.accepts & frozenset(self.traits.resolve()(params))
+        except WorkbenchError:
+            raise
+        except Exception as error:
+            raise WorkbenchError(
+                f"{self.title} could not say what these options offer: {type(error).__name__}: {error}",
+                fix="Update its plugin, or send its author this message.",
+            ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

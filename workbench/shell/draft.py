@@ -40,6 +40,25 @@ class Draft:
         except WorkbenchError:
             return None  # its plugin is missing; stages show a placeholder
 
+    def refusal(self, config: RunConfig) -> WorkbenchError | None:
+        """Why ``config`` cannot be trained, as far as task, architecture and options tell; None where it can."""
+        task = self.find(self.catalogue.task, config.task.id)
+        architecture = self.find(self.catalogue.architecture, config.architecture.id)
+        if task is None or architecture is None:
+            return None  # the worker says which plugin is missing
+        try:
+            fits = compatibility(task, architecture, config.architecture.params)
+        except WorkbenchError as error:
+            return error
+        if fits:
+            return None
+        others = compatibility(task, architecture)
+        return WorkbenchError(
+            f"{architecture.title} cannot learn {task.title}.",
+            why=fits.reason,
+            fix="Change its options in the Model stage." if others else "Choose another network in the Model stage.",
+        )
+
     def set_draft(
         self,
         *,

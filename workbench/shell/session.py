@@ -223,6 +223,10 @@ class Session(Draft, QObject):
         if self._training is not None:
             self.notice.emit("A run is being trained already; stop it first.")
             return None
+        refused = self.refusal(config)
+        if refused is not None:
+            self.notice.emit(refused)
+            return None
         try:
             run = self.project.new_run(config)
         except WorkbenchError as error:
