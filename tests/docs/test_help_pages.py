@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import typer
 
+from workbench.api import Architecture, describe
 from workbench.api.schemes import Scheme, convert, spans
 from workbench.host import LoadedPlugins, load_plugins
 from workbench.runs.config import TrainingParams
@@ -236,49 +237,87 @@ def test_f1_and_accuracy_follow_from_their_counts() -> None:
 
 
 def test_layers_have_as_many_parameters_as_the_page_says() -> None:
-    from workbench.nn.recurrent.layers import CellKind, make_layer
+    from workbench.nn.recurrent.cells import make_layer
 
-    table = tables(section(text_of("architectures"), "## How they compare"))[0]
-    row = next(row for row in table if row[0].startswith("parameters of a layer"))
+    heading, row = tables(section(text_of("architectures"), "### Weights"))[0]
     inputs, units = (int(part) for part in re.findall(r"\d+", row[0]))
-    cells: tuple[CellKind, ...] = ("rnn", "lstm", "gru")
+    cells = ("rnn", "lstm", "gru", "mogrifier", "min_gru", "min_lstm", "ind_rnn")
     counted = {cell: sum(p.numel() for p in make_layer(cell, inputs, units).parameters()) for cell in cells}
     shown = [int(cell.split()[0].replace(",", "")) for cell in row[1:]]
-    assert shown == [counted["rnn"], counted["lstm"], counted["gru"], 2 * counted["lstm"]]
+    both = 2 * counted["lstm"]
+    assert heading[1:] == ["RNN", "LSTM", "GRU", "bidirectional", "Mogrifier", "minGRU", "minLSTM", "IndRNN"]
+    assert shown == [*(counted[cell] for cell in cells[:3]), both, *(counted[cell] for cell in cells[3:])]
     assert f"{counted['rnn']:,} weights" in " ".join(text_of("sequences").split())
+
+
+def test_the_families_compare_as_they_say_themselves(plugins: LoadedPlugins) -> None:
+    from workbench.shell.comparison.rows import WORDS, families
+
+    heading, *rows = tables(section(text_of("architectures"), "## How they compare"))[0]
+    assert heading[1:] == list(WORDS)
+    wanted = {one.title: list(one.words) for one in families(built_in(plugins), None)}
+    assert {row[0]: row[1:] for row in rows} == wanted
+
+
+def test_every_problem_of_the_memory_bench_is_on_the_page() -> None:
+    from workbench.engine.memory_bench import WEIGHTS
+    from workbench.engine.memory_tasks import TASKS
+
+    part = section(text_of("architectures"), "### Memory, measured")
+    assert [row[0] for row in tables(part)[0][1:]] == [task.title.lower() for task in TASKS]
+    assert f"about {WEIGHTS:,} weights" in part
 
 
 # --- equations and options
 
 
-@pytest.mark.parametrize(("id_", "heading"), [("rnn", "RNN"), ("lstm", "LSTM"), ("gru", "GRU"), ("birnn", None)])
-def test_equations_are_those_of_the_plugin(plugins: LoadedPlugins, id_: str, heading: str | None) -> None:
-    """The plugin's own are shown in the Explain stage; the page has each of them, letter by letter."""
-    page = section(text_of("architectures"), f"## {heading or 'Bidirectional RNN'}")
-    plain = " ".join(" ".join(block for _, block in FENCE.findall(page)).split())
-    equations = plugins.catalogue.architecture(id_).equations.translate(EMPHASIS)
-    formulae = [cells[-1] for table in tables(equations) for cells in table if " = " in cells[-1]]
-    formulae = formulae or [line for line in equations.splitlines() if line.startswith("hₜ = ")]
-    assert formulae
-    assert [formula for formula in formulae if " ".join(formula.split()) not in plain] == []
+def built_in(plugins: LoadedPlugins) -> list[Architecture]:
+    ours = {info.name for info in plugins.plugins if info.builtin}
+    found = [one for one in plugins.catalogue.architectures() if plugins.catalogue.owner(one) in ours]
+    assert len(found) >= 11
+    return found
+
+
+def test_equations_are_those_of_the_plugins(plugins: LoadedPlugins) -> None:
+    """The plugin's own are shown in the Model stage; the page has each of them, letter by letter."""
+    for architecture in built_in(plugins):
+        page = section(text_of("architectures"), f"## {architecture.title}")
+        plain = " ".join(" ".join(block for _, block in FENCE.findall(page)).split())
+        equations = architecture.equations.translate(EMPHASIS)
+        formulae = [cells[-1] for table in tables(equations) for cells in table if " = " in cells[-1]]
+        formulae = formulae or [line for line in equations.splitlines() if line.startswith("hₜ = ")]
+        assert formulae, architecture.id
+        assert [formula for formula in formulae if " ".join(formula.split()) not in plain] == []
 
 
 def test_every_architecture_and_its_options_are_on_the_page(plugins: LoadedPlugins) -> None:
-    text, catalogue = text_of("architectures"), plugins.catalogue
-    ours = {info.name for info in plugins.plugins if info.builtin}
-    known = [one for one in catalogue.architectures() if catalogue.owner(one) in ours]
-    assert known
-    for architecture in known:
+    text = text_of("architectures")
+    for architecture in built_in(plugins):
         assert options_in(section(text, f"## {architecture.title}")) == defaults_of(architecture.params)
 
 
+def test_no_family_is_on_the_page_that_is_not_there(plugins: LoadedPlugins) -> None:
+    headings = re.findall(r"^## (.+)$", prose(text_of("architectures")), re.MULTILINE)
+    others = {"How they compare", "Padding", "Presets"}
+    assert set(headings) - others == {one.title for one in built_in(plugins)}
+
+
 def defaults_of(params: type[Any]) -> dict[str, str]:
-    return {name: shown(field.default) for name, field in params.model_fields.items()}
+    """Option → default, and those of the rows of an option that is a table."""
+    found: dict[str, str] = {}
+    for spec in describe(params):
+        default = params.model_fields[spec.name].default
+        found[spec.name] = shown(default) if spec.row is None else f"{len(default)} rows"
+        if spec.row is not None:
+            found |= defaults_of(spec.row)
+    return found
 
 
 def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return str(value) or "empty"
 
 
