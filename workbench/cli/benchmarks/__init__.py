@@ -34,6 +34,10 @@ SPEED: Mapping[str, tuple[str, str]] = {
         "20 kills of worker and shell: what is lost, and is resume exact",
     ),
     "esn": ("workbench.cli.benchmarks.esn_speed:measure", "reservoirs beside reservoirpy's, at equal weights"),
+    "seq2seq": (
+        "workbench.cli.benchmarks.seq2seq_speed:measure",
+        "encoder-decoders beside plain loops: training, and a beam over many sentences",
+    ),
     "lateness": ("workbench.cli.benchmarks.speed:lateness", "a 10 ms timer in the window while training"),
 }
 """Name → (function, what is measured)."""

@@ -119,26 +119,27 @@ def _advance(search: _Search, rows: _Rows, step: int) -> _Rows | None:
     width, places = rows.width, search.options.beam
     log_probabilities, state, attention = search.stepper.step(rows.last, rows.state)
     search.rules.apply(log_probabilities, step, np.repeat(rows.of, width), rows.history)
-    vocabulary = log_probabilities.shape[1]
-    scores = torch.from_numpy(rows.scores).to(log_probabilities.device, log_probabilities.dtype)
-    candidates = (log_probabilities.view(-1, width, vocabulary) + scores.unsqueeze(2)).view(len(rows.of), -1)
-    best, where = candidates.topk(min(places, candidates.shape[1]), dim=1)
-    each = log_probabilities.view(len(rows.of), -1).gather(1, where)
-    chances = each.double().cpu().numpy()
-    possible = (best > float("-inf")).cpu().numpy()
-    flat = where.cpu().numpy()
-    parents, tokens = flat // vocabulary, flat % vocabulary
+    # the best of each row first, then of those the best of each sentence: the vocabulary is gone through once
+    best, symbols = log_probabilities.topk(min(places, log_probabilities.shape[1]), dim=1)
+    row_best = best.double().cpu().numpy().reshape(len(rows.of), width, -1)
+    row_symbols = symbols.cpu().numpy().reshape(row_best.shape)
+    kept = row_best.shape[2]
+    sums = (rows.scores[:, :, None] + row_best).reshape(len(rows.of), -1)
+    order = np.argsort(-sums, axis=1, kind="stable")[:, :places]
+    totals = np.take_along_axis(sums, order, 1)
+    chances = np.take_along_axis(row_best.reshape(sums.shape), order, 1)
+    tokens = np.take_along_axis(row_symbols.reshape(sums.shape), order, 1)
+    parents, possible = order // kept, totals > -np.inf
     if attention is not None:
         search.attended.append(attention)
 
     left = np.array([places - len(search.finished[sentence]) for sentence in rows.of])
     left[np.isneginf(rows.scores).all(1)] = 0
-    taken = possible & (np.arange(flat.shape[1]) < left[:, None])
-    totals = np.take_along_axis(rows.scores, parents, 1) + chances
+    taken = possible & (np.arange(order.shape[1]) < left[:, None])
     ends = taken & (tokens == search.symbols.end)
     _finish(search, rows, step, ends, parents, totals, chances)
     _finish_stuck(search, rows, step, taken, left)
-    matched = _follow_greedy(search, rows, log_probabilities, flat, taken, left > 0)
+    matched = _follow_greedy(search, rows, order, kept, taken, left > 0)
     live = taken & ~ends
     for a, sentence in enumerate(rows.of.tolist()):
         if len(search.finished[sentence]) >= search.options.n_best and _is_done(search, sentence, totals[a][live[a]]):
@@ -198,21 +199,14 @@ def _is_done(search: _Search, sentence: int, alive: NDArray[np.float64]) -> bool
 
 
 def _follow_greedy(
-    search: _Search,
-    rows: _Rows,
-    log_probabilities: Tensor,
-    flat: Ints,
-    taken: NDArray[np.bool_],
-    alive: NDArray[np.bool_],
+    search: _Search, rows: _Rows, order: Ints, kept: int, taken: NDArray[np.bool_], alive: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Which candidate of each sentence is the greedy one; a sentence that does not take it has lost it."""
+    """Which candidate of each sentence is the greedy one; a sentence that does not take it has lost it.
+
+    ``order`` numbers candidates as place · ``kept`` + rank within the place: the greedy one is of rank 0.
+    """
     followed = (rows.greedy >= 0) & alive
-    if not followed.any():
-        return np.zeros_like(taken)
-    at = np.arange(len(rows.of)) * rows.width + np.maximum(rows.greedy, 0)
-    picked = log_probabilities.index_select(0, torch.from_numpy(at).to(log_probabilities.device))
-    wanted = np.maximum(rows.greedy, 0) * log_probabilities.shape[1] + picked.argmax(1).cpu().numpy()
-    matched: NDArray[np.bool_] = (flat == wanted[:, None]) & taken & followed[:, None]
+    matched: NDArray[np.bool_] = (order == (rows.greedy * kept)[:, None]) & taken & followed[:, None]
     search.lost.update(rows.of[followed & ~matched.any(1)].tolist())
     return matched
 

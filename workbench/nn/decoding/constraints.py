@@ -41,8 +41,8 @@ class Constraints:
         """``log_probabilities`` (R, V) of symbol ``step``, in place. ``sentences`` (R,) are whose rows these are,
         ``history`` (R, ``step``) what they have written."""
         end = self.symbols.end
-        forcing = step < self.longest_prefix or bool((self.bounds[sentences] <= step).any())
-        given = log_probabilities.clone() if forcing else None
+        forced = self._forced(step, sentences)
+        given = None if forced is None else log_probabilities[forced[0], forced[1]]
         log_probabilities.index_fill_(1, self.never, FORBIDDEN)
         if step < self.options.min_length:
             log_probabilities[:, end] = FORBIDDEN
@@ -54,28 +54,25 @@ class Constraints:
                 where = (torch.from_numpy(rows), torch.from_numpy(tokens))
                 device = log_probabilities.device
                 log_probabilities[where[0].to(device), where[1].to(device)] = FORBIDDEN
-        if given is not None:
-            self._force(log_probabilities, given, step, sentences)
+        if forced is not None and given is not None:
+            log_probabilities[forced[0]] = FORBIDDEN
+            log_probabilities[forced[0], forced[1]] = given
         return log_probabilities
 
-    def _force(self, log_probabilities: Tensor, given: Tensor, step: int, sentences: NDArray[np.int64]) -> None:
-        """One symbol alone may follow: the next of a prefix, or the end at the greatest length."""
-        rows: list[int] = []
-        tokens: list[int] = []
-        for row, sentence in enumerate(sentences.tolist()):
-            prefix = self.prefixes[sentence]
-            if step < len(prefix):
-                rows.append(row)
-                tokens.append(int(prefix[step]))
-            elif step >= self.bounds[sentence]:
-                rows.append(row)
-                tokens.append(self.symbols.end)
-        if rows:
-            at = torch.tensor(rows, device=given.device)
-            chosen = torch.tensor(tokens, device=given.device)
-            kept = given[at, chosen]
-            log_probabilities[at] = FORBIDDEN
-            log_probabilities[at, chosen] = kept
+    def _forced(self, step: int, sentences: NDArray[np.int64]) -> tuple[Tensor, Tensor] | None:
+        """Rows after which one symbol alone may follow, and the symbol: the next of a prefix, or the end at the
+        greatest length."""
+        forced = np.where(self.bounds[sentences] <= step, self.symbols.end, -1)
+        if step < self.longest_prefix:
+            for row, sentence in enumerate(sentences.tolist()):
+                prefix = self.prefixes[sentence]
+                if step < len(prefix):
+                    forced[row] = int(prefix[step])
+        rows = np.flatnonzero(forced >= 0)
+        if not len(rows):
+            return None
+        device = self.never.device
+        return torch.from_numpy(rows).to(device), torch.from_numpy(forced[rows]).to(device)
 
 
 def repeats(history: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
