@@ -19,6 +19,7 @@ from workbench.nn.contract import Encoded
 from workbench.nn.masks import sequence_mask
 from workbench.nn.recurrent import (
     DeepEncoder,
+    RecurrentEncoder,
     build_deep_stack,
     hidden_gradient_norms,
     step_gradient_norms,
@@ -266,3 +267,10 @@ def test_the_weights_of_a_stack_are_estimated_and_one_too_large_is_refused() -> 
     with pytest.raises(WorkbenchError, match="does not fit") as refused:
         build_deep_stack(huge, 4096)
     assert "layer 1" in refused.value.fix
+
+
+def test_a_plain_stack_drops_its_final_state_as_it_drops_its_states() -> None:
+    encoder = RecurrentEncoder("gru", INPUT_SIZE, 40, output_dropout=0.5, locked=True).double().train()
+    encoded = encoder(inputs(), torch.full((4,), 9))
+    torch.testing.assert_close(encoded.final, encoded.states[:, -1])
+    assert 0.3 < (encoded.final == 0).double().mean() < 0.7
