@@ -62,6 +62,20 @@ def test_gradients_of_the_chunked_loss_by_finite_differences_and_second_order():
     torch.testing.assert_close(second, torch.autograd.grad(plain.square().sum(), states)[0], rtol=1e-4, atol=1e-4)
 
 
+def test_under_autocast_the_products_are_half_and_the_loss_is_not():
+    head = VocabularyHead(H, V)
+    encoded, batch = encoded_batch(torch.float32)
+    whole = head.loss(encoded.states, encoded, batch).total
+    states = encoded.states.to(torch.bfloat16).requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = head.loss(states, encoded, batch).total
+    half.backward()
+    assert half.dtype == torch.float32
+    assert half.item() == pytest.approx(whole.item(), rel=0.02)
+    assert states.grad.dtype == torch.bfloat16
+    assert head.output.scores.weight.grad.dtype == torch.float32
+
+
 def test_only_real_positions_count_and_each_record_knows_its_loss():
     encoded, batch = encoded_batch()
     head = VocabularyHead(H, V).double().eval()

@@ -29,8 +29,12 @@ def chunked_cross_entropy(
 
     ``states`` (N, H), ``weight`` (V, H), ``targets`` (N,) int64. With ``label_smoothing`` ε the target is 1 - ε for the
     symbol and ε / V for each of the vocabulary, as torch has it. A second derivative is exact (it recomputes plainly).
+    Under autocast the products are made in its type, the rest in float32.
     """
-    loss: Tensor = apply(_ChunkedCrossEntropy, states, weight, bias, targets, label_smoothing)
+    kind = states.device.type
+    product = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
+    with torch.autocast(kind, enabled=False):
+        loss: Tensor = apply(_ChunkedCrossEntropy, states, weight, bias, targets, label_smoothing, product)
     return loss
 
 
@@ -47,18 +51,25 @@ def _pieces(rows: int, vocabulary: int) -> list[slice]:
 class _ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, states: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, smoothing: float
+        ctx: Any,
+        states: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        smoothing: float,
+        product: torch.dtype,
     ) -> Tensor:
         vocabulary = weight.shape[0]
+        factor, offset = weight.to(product), None if bias is None else bias.to(product)
         wanted = any(ctx.needs_input_grad[:3])
         d_states = torch.empty_like(states) if wanted else None
         d_weight = torch.zeros_like(weight) if wanted else None
         d_bias = torch.zeros_like(bias) if wanted and bias is not None else None
-        total = torch.zeros((), dtype=torch.float64 if states.dtype == torch.float64 else torch.float32)
-        total = total.to(states.device)
+        exact = torch.float64 if weight.dtype == torch.float64 else torch.float32
+        total = torch.zeros((), dtype=exact, device=states.device)
         for part in _pieces(len(states), vocabulary):
-            rows, target = states[part], targets[part].unsqueeze(1)
-            scores = functional.linear(rows, weight, bias).to(total.dtype)
+            rows, target = states[part].to(product), targets[part].unsqueeze(1)
+            scores = functional.linear(rows, factor, offset).to(exact)
             normaliser = scores.logsumexp(1, keepdim=True)
             total += (1.0 - smoothing) * (normaliser - scores.gather(1, target)).sum()
             if smoothing:
@@ -70,11 +81,17 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             gradient.scatter_add_(1, target, gradient.new_full((1, 1), smoothing - 1.0).expand_as(target))
             if smoothing:
                 gradient.sub_(smoothing / vocabulary)
-            gradient = gradient.to(states.dtype)
-            torch.mm(gradient, weight, out=d_states[part])
-            d_weight.addmm_(gradient.t(), rows)
             if d_bias is not None:
                 d_bias += gradient.sum(0)
+            gradient = gradient.to(product)
+            if states.dtype == product:
+                torch.mm(gradient, factor, out=d_states[part])
+            else:
+                d_states[part] = gradient @ factor
+            if weight.dtype == product:
+                d_weight.addmm_(gradient.t(), rows)
+            else:
+                d_weight += gradient.t() @ rows
         ctx.smoothing = smoothing
         ctx.gradients = (d_states, d_weight, d_bias)
         ctx.save_for_backward(states, weight, bias, targets)
@@ -86,14 +103,14 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         if torch.is_grad_enabled():
             states, weight, bias, targets = ctx.saved_tensors
             given = [t for t, need in zip((states, weight, bias), ctx.needs_input_grad, strict=False) if need]
-            plain = _plain(states, weight, bias, targets, ctx.smoothing)
+            plain = _plain(states.to(weight.dtype), weight, bias, targets, ctx.smoothing)
             found = iter(torch.autograd.grad(plain, given, arriving, create_graph=True))
-            return (*(next(found) if need else None for need in ctx.needs_input_grad[:3]), None, None)
+            return (*(next(found) if need else None for need in ctx.needs_input_grad[:3]), None, None, None)
         scaled = [
             None if part is None or not need else part * arriving.to(part.dtype)
             for part, need in zip(ctx.gradients, ctx.needs_input_grad, strict=False)
         ]
-        return (*scaled, None, None)
+        return (*scaled, None, None, None)
 
 
 class OutputLayer(nn.Module, ABC):

@@ -62,8 +62,8 @@ def measure(
             f"LSTMs of {hidden_size} units, bidirectional encoder, general attention, {vocabulary} symbols, {batch} "
             f"pairs a step, Adam, float32, {threads or 1} thread(s); the sides in turns, median of the ratios. Writing "
             f"on {threads or 2} thread(s): beam {beam}, {sentences} sentences, equal weights; {rows[2]['same']:.0%} of "
-            f"the answers are the same, {rows[2]['worse']} have a worse score than the peer's. The target for writing is "
-            "beside one hypothesis at a time, as most tutorials write it; the better kind is shown too."
+            f"the answers are the same, {rows[2]['worse']} have a worse score than the peer's. The target for writing "
+            "is beside one hypothesis at a time, as most tutorials write it; the better kind is shown too."
         ),
         "rows": rows,
         "training_ratio": training,
