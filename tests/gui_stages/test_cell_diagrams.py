@@ -74,6 +74,31 @@ def test_no_arrow_crosses_a_box_and_no_boxes_touch(
     assert all(0 <= x <= whole.width() and 0 <= y <= whole.height() for way in view.ways() for x, y in way)
 
 
+def test_what_a_plugin_may_describe_wrongly_is_left_out(qtbot: Any, qapp: Any) -> None:
+    theme = Theme("light")
+    theme.apply(qapp)
+    view = CellDiagramView(theme)
+    qtbot.addWidget(view)
+    odd = CellDiagram(
+        (
+            N("a", "a", 0, 0), N("a", "again", 1, 0), N("nowhere", "x", float("nan"), 0), N("b", "", 2, 0),
+            N("under", "same place", 2, 0), N("lone", "alone", 9, 9, "memory"),
+        ),
+        (E("a", "b"), E("a", "unknown"), E("b", "under", "label"), E("nowhere", "a"), E("b", "b")),
+    )  # fmt: skip
+    view.show_diagram(odd, "odd")
+    view.resize(view.sizeHint())
+    view.show()
+    view.grab()
+    assert view.diagram is not None
+    assert [node.id for node in view.diagram.nodes] == ["a", "b", "under", "lone"]
+    assert len(view.ways()) == 3
+    view.show_diagram(CellDiagram((), ()), "empty")
+    view.grab()
+    qtbot.keyClick(view, Qt.Key.Key_Right)
+    assert view.chosen == ""
+
+
 @pytest.mark.parametrize("architecture", families(), ids=lambda one: one.id)
 def test_every_family_is_readable_without_scrolling_between_the_docks(
     qtbot: Any, qapp: Any, architecture: Architecture

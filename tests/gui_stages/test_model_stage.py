@@ -109,6 +109,8 @@ def test_a_plugin_whose_verdict_fails_fits_nothing(monkeypatch: pytest.MonkeyPat
     task: Any = TASK
     assert why_not(task, GOOD) == "It cannot say."
     assert why_not(None, GOOD) == ""
+    monkeypatch.setattr("workbench.shell.stages.model.choices.compatibility", lambda *_: 1 / 0)
+    assert "division by zero" in why_not(task, GOOD)
 
 
 def test_a_preset_is_used_as_a_whole_and_says_what_it_is(qtbot: Any, stage: ModelStage, session: Session) -> None:

@@ -53,6 +53,7 @@ class CellDiagramView(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._diagram: CellDiagram | None = None
+        self._given: CellDiagram | None = None
         self._title = self._before = ""
         self._card: Callable[[str], str] = lambda _name: ""
         self._line: Callable[[str], str] = lambda _name: ""
@@ -75,9 +76,10 @@ class CellDiagramView(QWidget):
         self, diagram: CellDiagram | None, title: str = "", *, before: str = "from the step before"
     ) -> None:
         """Paint ``diagram``; ``title`` names the cell for those who do not see it, ``before`` its recurrent arrows."""
-        if diagram is self._diagram and title == self._title:
+        if diagram is self._given and title == self._title:
             return
-        self._diagram, self._title, self._before = diagram, title, before
+        self._diagram, self._title, self._before = drawable(diagram), title, before
+        self._given = diagram
         self._hovered = self._chosen = self._lit = ""
         self._restyle()
         self.setAccessibleName(f"Cell diagram of {title}" if title else "Cell diagram")
@@ -195,7 +197,7 @@ class CellDiagramView(QWidget):
                 if a.x < b.x and abs(a.y - b.y) < 0.75:
                     need = (sizes[a.id][0] + sizes[b.id][0]) / 2 + gap
                     across = max(across, need / (b.x - a.x))
-        known = [edge for edge in self._diagram.edges if edge.source in sizes and edge.target in sizes]
+        known = self._diagram.edges
         places = {node.id: node for node in nodes}
         for edge in known:  # a label stands above its arrow
             a, b = places[edge.source], places[edge.target]
@@ -244,7 +246,7 @@ class CellDiagramView(QWidget):
         painter.save()
         painter.translate(self._shift(), 0)
         self._paint_lane(painter)
-        edges = [e for e in self._diagram.edges if e.source in self._boxes and e.target in self._boxes]
+        edges = self._diagram.edges
         active = self._active()
         for edge, way in zip(edges, self._ways, strict=True):
             if not (edge.source in active or edge.target in active):
@@ -474,6 +476,19 @@ def node_look(theme: Theme, kind: str) -> tuple[QColor, QColor, float]:
     if kind == "memory":
         return theme.series_text(0), theme.color("surface"), 1.3
     return theme.color("border"), theme.color("raised"), 1.0
+
+
+def drawable(diagram: CellDiagram | None) -> CellDiagram | None:
+    """What can be drawn of ``diagram``, for a plugin may describe anything: each id once, places that are numbers,
+    edges between nodes that there are."""
+    if diagram is None:
+        return None
+    nodes: dict[str, DiagramNode] = {}
+    for node in diagram.nodes:
+        if math.isfinite(node.x) and math.isfinite(node.y):
+            nodes.setdefault(node.id, node)
+    edges = [edge for edge in diagram.edges if edge.source in nodes and edge.target in nodes]
+    return CellDiagram(tuple(nodes.values()), tuple(edges))
 
 
 def memory_lanes(diagram: CellDiagram) -> list[list[str]]:

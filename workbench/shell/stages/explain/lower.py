@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workbench.api import Architecture, Symbol, Trace
 from workbench.shell.plots.cell_diagram import CellDiagramView
@@ -17,6 +17,7 @@ from workbench.shell.plots.unrolling import unrolled_trace
 from workbench.shell.stages.explain.attention import AttentionMap
 from workbench.shell.stages.explain.equations import shapes_html, sizes_of_trace
 from workbench.shell.stages.explain.gradient_page import GradientPage
+from workbench.shell.stages.page_tabs import PageTabs
 from workbench.shell.widgets import Muted, ScrollColumn
 
 if TYPE_CHECKING:
@@ -26,18 +27,15 @@ HINT = "Point at a symbol to see what it is, and its values at this step."
 Values = Callable[[Symbol], SymbolValues | None]
 
 
-class LowerTabs(QTabWidget):
+class LowerTabs(PageTabs):
     """``step_chosen(step)`` and ``output_chosen(step)`` come from the unrolled network and the attention."""
 
     step_chosen = Signal(int)
     output_chosen = Signal(int)
 
     def __init__(self, theme: Theme, values: Values, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Gradient, equations and more", parent)
         self._theme, self._values = theme, values
-        self.setDocumentMode(True)
-        self.setUsesScrollButtons(True)
-        self.tabBar().setAccessibleName("Gradient, equations and more")
         self.gradient = GradientPage(theme)
         self.equations = EquationView(theme)
         self.equations.setAccessibleName("Equations of the architecture")

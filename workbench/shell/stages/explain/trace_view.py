@@ -61,7 +61,6 @@ class TraceView(QWidget):
         self.written.token_clicked.connect(lambda step: self._go(step, writing=True))
         self.written.hide()
         self.tree = TreeView(theme)
-        self.tree.setMinimumHeight(220)
         self.tree.node_chosen.connect(lambda node: self._go(node, writing=False))
         self.tree.hide()
         self.play_button = Button("Play", tip="Walk through the steps (Space)", on_click=self.toggle_play)
@@ -204,6 +203,7 @@ class TraceView(QWidget):
         is_tree = trace.parents is not None
         self.words.setVisible(not is_tree)
         self.tree.setVisible(is_tree)
+        self.tree.setMinimumHeight(max(220, self.fontMetrics().height() * 13))
         self.steps_card.set_title("Tree" if is_tree else "Sequence")
         if not is_tree:
             self.tree.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -11,6 +12,9 @@ from PySide6.QtWidgets import QRadioButton, QVBoxLayout, QWidget
 
 from workbench.api import Architecture, Task, WorkbenchError, compatibility
 from workbench.shell.widgets import Muted
+
+
+logger = logging.getLogger(__name__)
 
 
 class Choice(QWidget):
@@ -95,4 +99,7 @@ def why_not(task: Task | None, architecture: Architecture, params: dict[str, obj
         verdict = compatibility(task, architecture, params) if params is not None else compatibility(task, architecture)
     except WorkbenchError as error:
         return error.what
+    except Exception as error:  # traits are a plugin's own code
+        logger.warning("the architecture %s cannot say what it offers", architecture.id, exc_info=error)
+        return f"Its plugin failed: {error}."
     return "" if verdict else verdict.reason

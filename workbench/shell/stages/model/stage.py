@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from workbench.api import Trait
 from workbench.shell.model_size import megabytes
 from workbench.shell.plots.cell_page import CellPage
 from workbench.shell.session import Session
@@ -15,6 +16,7 @@ from workbench.shell.stages.model.options import OptionsCard
 from workbench.shell.stages.model.stack import Box, StackDiagram
 from workbench.shell.stages.model.unrolled import UnrolledCard
 from workbench.shell.stages.model_layers import StackLayer, notes_of, sizes_of, stack_of
+from workbench.shell.stages.page_tabs import PageTabs
 from workbench.shell.widgets import Card, EmptyState, Figure, Muted, ScrollColumn
 from workbench.shell.widgets.labels import Elided
 
@@ -39,9 +41,7 @@ class ModelStage(Stage):
             lambda: session.stage_requested.emit("data"),
         )
         self.pages.addWidget(self.empty)
-        self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
-        self.tabs.tabBar().setAccessibleName("Network, cell or unrolled")
+        self.tabs = PageTabs("Network, cell or unrolled")
         self.tabs.addTab(self._build_network(), "Network")
         self.tabs.addTab(self._build_cell(), "Cell and equations")
         self.tabs.addTab(self._build_unrolled(), "Unrolled in time")
@@ -147,7 +147,8 @@ class ModelStage(Stage):
         self.task_note.setVisible(bool(self.task_note.text()))
         self.choice_list.show_task(task, config.architecture.id)
         self.options.show_architecture(architecture, dict(config.architecture.params))
-        self.cell_card.set_title(architecture.title if architecture else "Cell", "what one step computes")
+        what = "node" if architecture is not None and Trait.TREE in architecture.accepts else "step"
+        self.cell_card.set_title(architecture.title if architecture else "Cell", f"what one {what} computes")
         self._show_size()
 
     def _choose_task(self, index: int) -> None:
@@ -182,7 +183,8 @@ class ModelStage(Stage):
         self.notes.setText("\n".join(notes))
         self.notes.setVisible(bool(notes))
         title = architecture.title if architecture else "Network"
-        record = session.catalogue.record_type(session.dataset.record).title if session.dataset else ""
+        kind = session.find(session.catalogue.record_type, session.dataset.record) if session.dataset else None
+        record = kind.title if kind is not None else ""
         self.stack.set_boxes(boxes_of(layers, record, title, task.title.partition(" (")[0] if task else "Head"))
         self.cell.show_architecture(architecture, letters)
         self.state_changed.emit()
