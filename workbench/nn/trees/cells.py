@@ -17,7 +17,7 @@ from torch.nn import functional
 from workbench.nn.trees.levels import ComposeLevel, Parts
 from workbench.nn.trees.nodes import Record, binary_lstm_node, child_sum_lstm_node, recursive_node
 from workbench.nn.trees.plan import Level, Structure
-from workbench.nn.trees.scans import binary_lstm_scan, child_sum_lstm_scan, recursive_scan
+from workbench.nn.trees.scans import binary_lstm_scan, child_sum_lstm_scan, lstm_leaves, recursive_scan
 
 
 class TreeCell(nn.Module, ABC):
@@ -134,12 +134,11 @@ class _LstmCell(TreeCell):
         nn.init.constant_(self.forget_input.bias, forget_bias)
 
     def leaf(self, x: Tensor, record: Callable[[dict[str, Tensor]], None] | None = None) -> Parts:
-        out, into, candidate = self.input(x).chunk(3, dim=1)
-        out, into, candidate = torch.sigmoid(out), torch.sigmoid(into), torch.tanh(candidate)
+        gates = self.input(x)
         if record is not None:
-            record({"output": out, "input": into, "candidate": candidate})
-        cell = into * candidate
-        return out * torch.tanh(cell), cell
+            out, into, candidate = gates.chunk(3, dim=1)
+            record({"output": out.sigmoid(), "input": into.sigmoid(), "candidate": candidate.tanh()})
+        return lstm_leaves(gates)
 
 
 class BinaryLstmCell(_LstmCell):

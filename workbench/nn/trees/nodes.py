@@ -18,6 +18,13 @@ from workbench.nn.trees.plan import Level, Structure
 Record = Callable[[Level, dict[str, Tensor]], None]
 
 
+def lstm_leaf(gates: Tensor) -> Parts:
+    """h and c (L, H) of leaves from ``gates`` (L, 3H) in the order output, input, candidate."""
+    out, into, candidate = gates.chunk(3, dim=1)
+    cell = torch.sigmoid(into) * torch.tanh(candidate)
+    return torch.sigmoid(out) * torch.tanh(cell), cell
+
+
 def binary_lstm_node(pre: Tensor | None, weight: Tensor, bias: Tensor, record: Record | None = None) -> ComposeLevel:
     """Tree-LSTM of two children with weights of their own (Tai et al. 2015, equations 9 to 14)."""
 

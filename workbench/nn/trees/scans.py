@@ -20,8 +20,14 @@ from torch import Tensor
 
 from workbench.nn.functions import apply
 from workbench.nn.trees.levels import compose_levels
-from workbench.nn.trees.nodes import binary_lstm_node, child_sum_lstm_node, recursive_node
+from workbench.nn.trees.nodes import binary_lstm_node, child_sum_lstm_node, lstm_leaf, recursive_node
 from workbench.nn.trees.plan import Structure
+
+
+def lstm_leaves(gates: Tensor) -> tuple[Tensor, Tensor]:
+    """h and c (L, H) of leaves, which have nothing to forget, from ``gates`` (L, 3H): output, input, candidate."""
+    found: tuple[Tensor, Tensor] = apply(_LstmLeaves, gates)
+    return found
 
 
 def binary_lstm_scan(h: Tensor, c: Tensor, pre: Tensor | None, weight: Tensor, bias: Tensor, s: Structure) -> Tensor:
@@ -72,6 +78,21 @@ def _replay(ctx: Any, loop: Callable[..., Tensor], gradient: Tensor) -> list[Ten
     return [None, *(next(found) if need else None for need in needed)]
 
 
+Views = list[tuple[Tensor, ...]]
+
+
+def _by_rows(s: Structure, *tensors: Tensor) -> Views:
+    """Each of the tensors (I, …) as a view for every level, made all at once."""
+    widths = [level.width for level in s.levels]
+    return [torch.split(tensor, widths) for tensor in tensors]
+
+
+def _by_edges(s: Structure, *tensors: Tensor) -> Views:
+    """The same for tensors (E, …)."""
+    widths = [level.last_edge - level.first_edge for level in s.levels]
+    return [torch.split(tensor, widths) for tensor in tensors]
+
+
 def _buffer(leaves: Tensor, s: Structure) -> Tensor:
     """(M + 1, H) with the leaves in front and a row of zeros, the missing child, at the end."""
     whole = leaves.new_empty(s.rows + 1, leaves.shape[1])
@@ -92,6 +113,38 @@ def _tanh(values: Tensor, out: Tensor) -> Tensor:
     return torch.mul(values, 2.0, out=out).sigmoid_().mul_(2.0).sub_(1.0)
 
 
+class _LstmLeaves(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, gates: Tensor) -> tuple[Tensor, Tensor]:
+        size = gates.shape[1] // 3
+        squashed = torch.sigmoid(gates)
+        out, into, candidate = squashed.chunk(3, dim=1)
+        _tanh(gates[:, 2 * size :], candidate)
+        c = into * candidate
+        tanh_c = _tanh(c, torch.empty_like(c))
+        ctx.save_for_backward(gates)
+        ctx.squashed, ctx.tanh_c = squashed, tanh_c
+        return out * tanh_c, c
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        (gates,) = ctx.saved_tensors
+        dh, dc = gradients
+        if torch.is_grad_enabled():
+            return torch.autograd.grad(lstm_leaf(gates), (gates,), (dh, dc), create_graph=True)
+        squashed: Tensor = ctx.squashed
+        tanh_c: Tensor = ctx.tanh_c
+        size = tanh_c.shape[1]
+        out, into, candidate = squashed.chunk(3, dim=1)
+        back = squashed[:, : 2 * size] * (1.0 - squashed[:, : 2 * size])
+        found = torch.empty_like(squashed)
+        dc = torch.addcmul(dc, dh * out, 1.0 - tanh_c * tanh_c)
+        torch.mul(back[:, :size], dh, out=found[:, :size]).mul_(tanh_c)
+        torch.mul(back[:, size:], dc, out=found[:, size : 2 * size]).mul_(candidate)
+        torch.mul(into, 1.0 - candidate * candidate, out=found[:, 2 * size :]).mul_(dc)
+        return found
+
+
 class _BinaryLstm(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -101,19 +154,22 @@ class _BinaryLstm(torch.autograd.Function):
         h, c = _buffer(h0, s), _buffer(c0, s)
         gates, tanh_c = h0.new_empty(inner, 5 * size), h0.new_empty(inner, size)
         transposed = weight.t()
-        for level in s.levels:
-            part, rows = slice(level.start, level.stop), slice(s.leaves + level.start, s.leaves + level.stop)
-            below = s.children[level.first_edge : level.last_edge]
-            gate = torch.addmm(bias, h.index_select(0, below).view(-1, 2 * size), transposed, out=gates[part])
+        for level, below, gate, tanh, h_new, c_new in zip(
+            s.levels,
+            *_by_edges(s, s.children),
+            *_by_rows(s, gates, tanh_c, h[s.leaves : -1], c[s.leaves : -1]),
+            strict=True,
+        ):
+            torch.addmm(bias, h.index_select(0, below).view(-1, 2 * size), transposed, out=gate)
             if pre is not None:
-                gate += pre[part]
-            gate[:, 4 * size :] *= 2.0
-            gate.sigmoid_()
-            gate[:, 4 * size :].mul_(2.0).sub_(1.0)
+                gate += pre[level.start : level.stop]
             out, into, left, right, candidate = gate.chunk(5, dim=1)
+            candidate *= 2.0
+            gate.sigmoid_()
+            candidate.mul_(2.0).sub_(1.0)
             c_left, c_right = c.index_select(0, below).view(-1, 2 * size).chunk(2, dim=1)
-            cell = torch.mul(into, candidate, out=c[rows]).addcmul_(left, c_left).addcmul_(right, c_right)
-            torch.mul(out, _tanh(cell, tanh_c[part]), out=h[rows])
+            torch.mul(into, candidate, out=c_new).addcmul_(left, c_left).addcmul_(right, c_right)
+            torch.mul(out, _tanh(c_new, tanh), out=h_new)
         states = h[:-1]
         ctx.save_for_backward(h0, c0, pre, weight, bias, states)
         ctx.s, ctx.h, ctx.c, ctx.gates, ctx.tanh_c = s, h, c, gates, tanh_c
@@ -145,16 +201,17 @@ class _BinaryLstm(torch.autograd.Function):
         c_from_h = out - out * tanh_c * tanh_c
         flat = factors.view(inner, 5 * size)
         dh_edges, dc_edges = _edges(h0, s), _edges(h0, s)
-        for level in reversed(s.levels):
-            part, rows = slice(level.start, level.stop), slice(s.leaves + level.start, s.leaves + level.stop)
-            edges = slice(level.first_edge, level.last_edge)
-            up = s.edge_of[rows]
-            dh = dh_edges.index_select(0, up).add_(arriving[rows])
-            dc = dc_edges.index_select(0, up).addcmul_(dh, c_from_h[part])
-            factors[part, 0] *= dh
-            factors[part, 1:] *= dc.unsqueeze(1)
-            torch.mm(flat[part], weight, out=dh_edges[edges].view(-1, 2 * size))
-            torch.mul(forget[part], dc.unsqueeze(1), out=dc_edges[edges].view(-1, 2, size))
+        down_h, down_c = dh_edges[:-1].view(inner, 2 * size), dc_edges[:-1].view(inner, 2, size)
+        whole = (s.edge_of[s.leaves :], arriving[s.leaves :], c_from_h, factors[:, 0], factors[:, 1:], flat, forget)
+        views = zip(*_by_rows(s, *whole, down_h, down_c), strict=True)
+        for up, here, to_c, to_out, to_others, delta, keep, h_below, c_below in reversed(list(views)):
+            dh = dh_edges.index_select(0, up).add_(here)
+            dc = dc_edges.index_select(0, up).addcmul_(dh, to_c)
+            wide = dc.unsqueeze(1)
+            to_out *= dh
+            to_others *= wide
+            torch.mm(delta, weight, out=h_below)
+            torch.mul(keep, wide, out=c_below)
         up = s.edge_of[: s.leaves]
         dh0 = dh_edges.index_select(0, up).add_(arriving[: s.leaves])
         dc0 = dc_edges.index_select(0, up)
@@ -181,25 +238,27 @@ class _ChildSumLstm(torch.autograd.Function):
         forget = h0.new_empty(len(s.children), size)
         transposed, f_transposed = weight.t(), f_weight.t()
         in_order = torch.arange(len(s.children), device=h0.device)
-        for level in s.levels:
-            part, rows = slice(level.start, level.stop), slice(s.leaves + level.start, s.leaves + level.stop)
-            edges = slice(level.first_edge, level.last_edge)
-            below, offsets = s.children[edges], s.offsets[part]
-            summed[part] = _sum_rows(h, below, offsets)
-            gate = torch.addmm(bias, summed[part], transposed, out=gates[part])
-            keep = torch.addmm(f_bias, h.index_select(0, below), f_transposed, out=forget[edges])
+        for level, below, parents, keep, offsets, total, gate, tanh, h_new, c_new in zip(
+            s.levels,
+            *_by_edges(s, s.children, s.parents, forget),
+            *_by_rows(s, s.offsets, summed, gates, tanh_c, h[s.leaves : -1], c[s.leaves : -1]),
+            strict=True,
+        ):
+            total.copy_(_sum_rows(h, below, offsets))
+            torch.addmm(bias, total, transposed, out=gate)
+            torch.addmm(f_bias, h.index_select(0, below), f_transposed, out=keep)
             if pre is not None:
-                gate += pre[part, : 3 * size]
-                keep += pre[part, 3 * size :].index_select(0, s.parents[edges])
+                words = pre[level.start : level.stop]
+                gate += words[:, : 3 * size]
+                keep += words[:, 3 * size :].index_select(0, parents)
             keep.sigmoid_()
-            gate[:, 2 * size :] *= 2.0
-            gate.sigmoid_()
-            gate[:, 2 * size :].mul_(2.0).sub_(1.0)
             out, into, candidate = gate.chunk(3, dim=1)
-            kept = keep * c.index_select(0, below)
-            cell = torch.mul(into, candidate, out=c[rows])
-            cell += _sum_rows(kept, in_order[: len(below)], offsets)
-            torch.mul(out, _tanh(cell, tanh_c[part]), out=h[rows])
+            candidate *= 2.0
+            gate.sigmoid_()
+            candidate.mul_(2.0).sub_(1.0)
+            kept = c.index_select(0, below).mul_(keep)
+            torch.addcmul(_sum_rows(kept, in_order[: len(below)], offsets), into, candidate, out=c_new)
+            torch.mul(out, _tanh(c_new, tanh), out=h_new)
         states = h[:-1]
         ctx.save_for_backward(h0, c0, pre, weight, bias, f_weight, f_bias, states)
         ctx.s, ctx.h, ctx.c, ctx.gates, ctx.forget, ctx.tanh_c, ctx.summed = s, h, c, gates, forget, tanh_c, summed
@@ -232,19 +291,22 @@ class _ChildSumLstm(torch.autograd.Function):
         flat = factors.view(inner, 3 * size)
         f_factors = (1.0 - forget).mul_(forget).mul_(ctx.c.index_select(0, s.children))
         dh_edges, dc_edges = _edges(h0, s), _edges(h0, s)
-        for level in reversed(s.levels):
-            part, rows = slice(level.start, level.stop), slice(s.leaves + level.start, s.leaves + level.stop)
-            edges = slice(level.first_edge, level.last_edge)
-            up, parents = s.edge_of[rows], s.parents[edges]
-            dh = dh_edges.index_select(0, up).add_(arriving[rows])
-            dc = dc_edges.index_select(0, up).addcmul_(dh, c_from_h[part])
-            factors[part, 0] *= dh
-            factors[part, 1:] *= dc.unsqueeze(1)
+        whole = (s.edge_of[s.leaves :], arriving[s.leaves :], c_from_h, factors[:, 0], factors[:, 1:], flat)
+        views = zip(
+            *_by_rows(s, *whole),
+            *_by_edges(s, s.parents, forget, f_factors, dh_edges[:-1], dc_edges[:-1]),
+            strict=True,
+        )
+        for up, here, to_c, to_out, to_others, delta, parents, keep, to_keep, h_below, c_below in reversed(list(views)):
+            dh = dh_edges.index_select(0, up).add_(here)
+            dc = dc_edges.index_select(0, up).addcmul_(dh, to_c)
+            to_out *= dh
+            to_others *= dc.unsqueeze(1)
             dc_parents = dc.index_select(0, parents)
-            torch.mul(forget[edges], dc_parents, out=dc_edges[edges])
-            f_factors[edges] *= dc_parents
-            d_sum = torch.mm(flat[part], weight).index_select(0, parents)
-            torch.addmm(d_sum, f_factors[edges], f_weight, out=dh_edges[edges])
+            torch.mul(keep, dc_parents, out=c_below)
+            to_keep *= dc_parents
+            d_sum = torch.mm(delta, weight).index_select(0, parents)
+            torch.addmm(d_sum, to_keep, f_weight, out=h_below)
         up = s.edge_of[: s.leaves]
         dh0 = dh_edges.index_select(0, up).add_(arriving[: s.leaves])
         dc0 = dc_edges.index_select(0, up)
