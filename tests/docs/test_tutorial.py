@@ -26,6 +26,12 @@ def test_the_architecture_is_about_ten_lines() -> None:
     assert len([line for line in code.splitlines() if line.strip() and not line.startswith("#")]) <= 10
 
 
+def test_a_cell_is_a_small_file() -> None:
+    files = files_of_the_tutorial()
+    code = "".join(text for name, text in files.items() if name.startswith("recurra_mgu/"))
+    assert len([line for line in code.splitlines() if line.strip() and not line.startswith("#")]) <= 45
+
+
 def test_the_plugin_of_the_tutorial_passes_its_own_tests(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -44,4 +50,4 @@ def test_the_plugin_of_the_tutorial_passes_its_own_tests(
         (info / "entry_points.txt").write_text(f"[{group}]\n{lines}")
     monkeypatch.setenv("PYTHONPATH", str(pytester.path))
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "error", "-o", "qt_api=pyside6", timeout=120)
-    result.assert_outcomes(passed=4)
+    result.assert_outcomes(passed=6)

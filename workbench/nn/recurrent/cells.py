@@ -54,12 +54,16 @@ CELLS: Mapping[str, Cell] = MappingProxyType(
 """Every cell by its name."""
 
 
-def make_layer(cell: str, input_size: int, hidden_size: int, **options: Any) -> RecurrentLayer:
-    """A layer by the name of its cell.
+def make_layer(
+    cell: str | Callable[..., RecurrentLayer], input_size: int, hidden_size: int, **options: Any
+) -> RecurrentLayer:
+    """A layer by the name of its cell, or by the class of one that is in no register (a plugin's own).
 
     Options that another family has are ignored, so that a stack may pass all it knows; one that no family has is a
-    ``TypeError``, an unknown cell a ``ValueError``.
+    ``TypeError``, an unknown cell a ``ValueError``. A plugin's own class is given exactly the options that are passed.
     """
+    if not isinstance(cell, str):
+        return cell(input_size, hidden_size, **options)
     if cell not in CELLS:
         raise ValueError(f"there is no cell named {cell!r}; the cells are {', '.join(CELLS)}")
     known = {name for entry in CELLS.values() for name in entry.options}

@@ -32,7 +32,7 @@ class RecurrentEncoder(Encoder):
 
     def __init__(
         self,
-        cell: CellKind,
+        cell: CellKind | type[RecurrentLayer],
         input_size: int,
         hidden_size: int,
         *,
@@ -57,7 +57,7 @@ class RecurrentEncoder(Encoder):
         for _ in range(layers):
             for direction in (self.forwards, self.backwards) if bidirectional else (self.forwards,):
                 layer = make_layer(cell, size, hidden_size, **options)
-                self.weight_dropout.check(layer, cell)
+                self.weight_dropout.check(layer, cell if isinstance(cell, str) else cell.__name__)
                 direction.append(layer)
             size = layer.output_size * (2 if bidirectional and merge == "concatenate" else 1)
         self.output_size = size

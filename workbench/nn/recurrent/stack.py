@@ -11,11 +11,16 @@ from workbench.api import RecurrentParams, WorkbenchError
 from workbench.api.recurrent import LayerParams
 from workbench.nn.recurrent.deep import DeepEncoder
 from workbench.nn.recurrent.encoder import RecurrentEncoder
-from workbench.nn.recurrent.layers import CellKind
+from workbench.nn.recurrent.layers import CellKind, RecurrentLayer
 
 
-def build_stack(cell: CellKind, params: RecurrentParams, input_size: int, **own: Any) -> RecurrentEncoder:
-    """A :class:`RecurrentEncoder` as ``params`` say; ``own`` are the encoder's arguments only this family has."""
+def build_stack(
+    cell: CellKind | type[RecurrentLayer], params: RecurrentParams, input_size: int, **own: Any
+) -> RecurrentEncoder:
+    """A :class:`RecurrentEncoder` as ``params`` say; ``own`` are the encoder's arguments only this family has.
+
+    ``cell`` is the name of one of ours, or the class of a plugin's own layer.
+    """
     return RecurrentEncoder(
         cell,
         input_size,
