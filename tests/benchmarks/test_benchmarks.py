@@ -38,7 +38,7 @@ def data(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", benchmarks.available("quality"))
+@pytest.mark.parametrize("name", benchmarks.described())
 def test_every_quality_benchmark_describes_a_valid_run(name):
     chosen = benchmarks.specification(name)
     config = parse_config({**chosen["run"], "data": {"dataset": "x"}})
