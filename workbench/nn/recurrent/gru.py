@@ -35,7 +35,7 @@ class GruLayer(TorchLayer):
             gates = 2 * self.hidden_size
             candidate_bias = bias_hh[gates:]
             bias = bias_ih + functional.pad(bias_hh[:gates], (0, self.hidden_size))
-            pre = functional.linear(x.transpose(0, 1), weight_ih, bias).to(weight_hh.dtype)
+            pre = functional.linear(x.transpose(0, 1).contiguous(), weight_ih, bias).to(weight_hh.dtype)
             initial = self.zero_state(pre[0]) if state is None else state
             states = gru_scan(pre, initial, weight_hh, candidate_bias).transpose(0, 1)
         else:

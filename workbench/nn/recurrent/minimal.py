@@ -60,7 +60,7 @@ class MinimalLayer(RecurrentLayer):
         return self.coefficients(functional.linear(x, self.weight_ih, self.bias).to(self.weight_ih.dtype))
 
     def forward(self, x: Tensor, lengths: Tensor, state: State = None) -> tuple[Tensor, State]:
-        found = self._of(x.transpose(0, 1))
+        found = self._of(x.transpose(0, 1).contiguous())
         keep = found["keep"]
         initial = keep.new_zeros(keep.shape[1:]) if state is None else state
         states = linear_recurrence(keep, found["admit"] * found["candidate"], initial).transpose(0, 1)

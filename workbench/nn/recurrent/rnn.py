@@ -35,7 +35,7 @@ class RnnLayer(TorchLayer):
     def forward(self, x: Tensor, lengths: Tensor, state: State = None) -> tuple[Tensor, State]:
         if x.device.type == "cpu":
             weight_ih, weight_hh, bias_ih, bias_hh = self.weights
-            pre = functional.linear(x.transpose(0, 1), weight_ih, bias_ih + bias_hh).to(weight_hh.dtype)
+            pre = functional.linear(x.transpose(0, 1).contiguous(), weight_ih, bias_ih + bias_hh).to(weight_hh.dtype)
             initial = self.zero_state(pre[0]) if state is None else state
             states = rnn_scan(pre, initial, weight_hh, self.nonlinearity).transpose(0, 1)
         else:

@@ -51,7 +51,7 @@ class ScanLayer(RecurrentLayer):
         parts = dict(self.tensors())
         dtype = next(iter(parts.values())).dtype if parts else x.dtype
         # under autocast the input product comes in fewer bits; the recurrence keeps those of its weights
-        inputs = {name: value.to(dtype) for name, value in self.flat_inputs(x.transpose(0, 1)).items()}
+        inputs = {name: value.to(dtype) for name, value in self.flat_inputs(x.transpose(0, 1).contiguous()).items()}
         initial = self._initial(next(iter(inputs.values()))[0], state)
         found = scan(self.program, {**inputs, **initial, **parts})
         full = is_full(lengths, x.shape[1])

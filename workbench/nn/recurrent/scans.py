@@ -21,8 +21,8 @@ from torch import Tensor
 from workbench.nn.functions import apply
 
 Nonlinearity = Literal["tanh", "relu"]
-BLOCK = 1 << 16
-"""Values of a block in the GRU's backward pass: 256 kB a temporary."""
+BLOCK = 1 << 17
+"""Values of a block in the GRU's backward pass: 512 kB a temporary."""
 
 
 def rnn_scan(pre: Tensor, initial: Tensor, weight: Tensor, nonlinearity: Nonlinearity) -> Tensor:
@@ -64,6 +64,14 @@ def plain_gru(pre: Tensor, initial: Tensor, weight: Tensor, candidate_bias: Tens
     return torch.stack(states)
 
 
+def _by_sigmoid(state: Tensor) -> bool:
+    """Whether tanh(v) is better had as 2 σ(2v) − 1: torch's tanh takes five times as long, but for very few values.
+
+    The result differs by 1e-7 at most, which is float32's own rounding next to 1.
+    """
+    return state.dtype == torch.float32 and state.numel() >= 1024
+
+
 def _replay(ctx: Any, loop: Callable[..., Tensor], inputs: tuple[Tensor, ...], gradient: Tensor) -> list[Tensor | None]:
     """Gradients of ``loop(*inputs)`` that can themselves be differentiated."""
     wanted = [tensor for tensor, needed in zip(inputs, ctx.needs_input_grad, strict=False) if needed]
@@ -79,9 +87,16 @@ class _RnnScan(torch.autograd.Function):
         states[0] = initial
         transposed = weight.t()
         at, pre_at = states.unbind(), pre.unbind()
-        for step in range(steps):
-            hidden = torch.addmm(pre_at[step], at[step], transposed, out=at[step + 1])
-            hidden.tanh_() if nonlinearity == "tanh" else hidden.relu_()
+        if nonlinearity == "tanh" and _by_sigmoid(initial):
+            shift = pre.new_full((), -1.0)
+            for step in range(steps):
+                # tanh(v) = 2 σ(2v) − 1, and the doubling costs nothing in the product
+                hidden = torch.addmm(pre_at[step], at[step], transposed, beta=2, alpha=2, out=at[step + 1])
+                torch.add(shift, hidden.sigmoid_(), alpha=2, out=hidden)
+        else:
+            for step in range(steps):
+                hidden = torch.addmm(pre_at[step], at[step], transposed, out=at[step + 1])
+                hidden.tanh_() if nonlinearity == "tanh" else hidden.relu_()
         after = states[1:]
         # saved as the output it is, so that torch notices a change in place; ctx keeps the whole with h₀ in front
         ctx.save_for_backward(pre, initial, weight, after)
@@ -125,11 +140,16 @@ class _GruScan(torch.autograd.Function):
         sigmoid_at = gates[:, :, : 2 * size].unbind()
         reset_at, update_at = gates[:, :, :size].unbind(), gates[:, :, size : 2 * size].unbind()
         recurrent_at, input_at = gates[:, :, 2 * size :].unbind(), pre[:, :, 2 * size :].unbind()
+        quick, shift = _by_sigmoid(initial), pre.new_full((), -1.0)
         for step in range(steps):
             gates_at[step].addmm_(at[step], transposed)
             sigmoid_at[step].sigmoid_()
             candidate = torch.addcmul(input_at[step], reset_at[step], recurrent_at[step], out=candidate_at[step])
-            torch.lerp(candidate.tanh_(), at[step], update_at[step], out=at[step + 1])
+            if quick:
+                torch.add(shift, candidate.mul_(2.0).sigmoid_(), alpha=2, out=candidate)
+            else:
+                candidate.tanh_()
+            torch.lerp(candidate, at[step], update_at[step], out=at[step + 1])
         after = states[1:]
         ctx.save_for_backward(pre, initial, weight, candidate_bias, after)
         ctx.states, ctx.gates, ctx.candidates = states, gates, candidates
@@ -137,7 +157,7 @@ class _GruScan(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
-        *inputs, _ = ctx.saved_tensors
+        *inputs, after = ctx.saved_tensors
         if torch.is_grad_enabled():
             return tuple(_replay(ctx, plain_gru, tuple(inputs), gradients[0]))
         weight = inputs[2]
@@ -156,12 +176,13 @@ class _GruScan(torch.autograd.Function):
         width = max(1, BLOCK // (batch * size))
         for first in range((steps - 1) // width * width, -1, -width):
             part = slice(first, min(first + width, steps))
-            r, z, n = reset[part], update[part], candidates[part]
+            r, z, n, rest = reset[part], update[part], candidates[part], recurrent[part]
             closed = 1.0 - z
             to_candidate = torch.addcmul(one, n, n, value=-1).mul_(closed)
             torch.mul(to_candidate, r, out=factors[part, :, 2])
-            torch.mul(factors[part, :, 2], (1.0 - r).mul_(recurrent[part]), out=factors[part, :, 0])
-            torch.mul(states[part] - n, closed.mul_(z), out=factors[part, :, 1])
+            torch.mul(factors[part, :, 2], torch.addcmul(rest, r, rest, value=-1), out=factors[part, :, 0])
+            # (1 − z) z (h − n) by way of the new state, which is n + z (h − n)
+            torch.mul(after[part] - n, closed, out=factors[part, :, 1])
             for step in range(part.stop - 1, first - 1, -1):
                 factor_at[step].mul_(wide_at[step])
                 before = at[step - 1] if step else d_initial
