@@ -323,9 +323,9 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         metric="Lyapunov times a free run stays right",
         protocol=f"Sampled every {LORENZ_INTERVAL} time units, each coordinate brought to mean 0 and variance 1. "
         f"Fitted on {LORENZ_TRAIN} steps of which {LORENZ_WASHOUT} are washout; {LORENZ_RUNS} free runs from "
-        "later places; a run is right until its error exceeds 0.4 of the series' root mean square about its mean (Pathak "
-        "et al. 2018); the median run counts. The readout sees the squares of every other unit too. The search sees four other "
-        f"series and reservoirs; then {_SEEDS}.",
+        "later places; a run is right until its error exceeds 0.4 of the series' root mean square about its mean "
+        "(Pathak et al. 2018); the median run counts. The readout sees the squares of every other unit too. The search "
+        f"sees four other series and reservoirs; then {_SEEDS}.",
         judge=_lorenz,
         less_is_better=False,
         space={**_SPACE, "ridge": (1e-12, 1e-4, True)},
