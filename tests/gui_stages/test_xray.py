@@ -13,7 +13,7 @@ import pytest
 from workbench.api.events import GradientFlow, RunStarted
 from workbench.runs.journal import JournalReader, JournalWriter
 from workbench.shell.audit import clipped, nameless, shadowing
-from workbench.shell.plots.gradient_flow import FlowHistory, half_life, lesson, percent, read_flow
+from workbench.shell.plots.gradient_flow import FlowHistory, half_life, lesson, percent, read_flow, visible
 from workbench.shell.session import Session
 from workbench.shell.stages.train import TrainStage
 
@@ -89,6 +89,11 @@ def test_norms_end_where_they_are_no_numbers() -> None:
 )
 def test_the_sentence_is_computed_from_the_profile(keeps: float, words: str) -> None:
     assert words in lesson(np.array(fading(keeps)))
+
+
+def test_what_is_only_rounding_is_not_drawn() -> None:
+    np.testing.assert_allclose(visible(np.array([1.0, 1e-3, 1e-13, 1e-2])), (1.0, 1e-3))
+    assert len(visible(np.zeros(4))) == 1
 
 
 def test_the_sentence_says_nothing_it_does_not_know() -> None:

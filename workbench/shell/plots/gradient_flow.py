@@ -15,6 +15,7 @@ from workbench.api.events import GradientFlow, RunStarted, event_from_json
 from workbench.api.files import explain_os_error
 
 Values = NDArray[np.float64]
+LEAST = 1e-12
 ASKED_DISTANCE = 20
 """Steps after which the sentence asks what is left."""
 
@@ -100,8 +101,17 @@ def half_life(profile: Values) -> int | None:
     return int(below[0]) if below.size else None
 
 
+def visible(profile: Values) -> Values:
+    """``profile`` up to where it is too small for numbers to tell anything: below that there is only rounding."""
+    below = np.flatnonzero(profile < LEAST)
+    return profile[: max(1, int(below[0]))] if below.size else profile
+
+
 def lesson(profile: Values | None, whose: str = "") -> str:
-    """What a profile teaches, in a sentence or two computed from it; "" where there is too little of it."""
+    """What a profile teaches, in a sentence or two computed from it; "" where there is too little of it.
+
+    With ``whose`` it is one of several, and kept to what they differ in.
+    """
     if profile is None or len(profile) < 2 or not float(profile[0]) > 0:
         return ""
     distance = min(ASKED_DISTANCE, len(profile) - 1)
@@ -114,6 +124,8 @@ def lesson(profile: Values | None, whose: str = "") -> str:
     if left > 1.1:
         return f"{after} the gradient has grown to {percent(left)} of what it was: nothing is lost on the way back."
     said = f"{after} {percent(left)} of the gradient is left"
+    if whose:
+        return said + "."
     half = half_life(profile)
     if half is not None:
         said += f"; half of it is gone after {half} step{'' if half == 1 else 's'}"

@@ -330,7 +330,7 @@ class UnrolledView(QWidget):
                 self._arrow(painter, [source, (source[0], self._head + 2)], lit=lit)
         for row, layer in enumerate(side.rows):
             other = step + 1 if layer.backward else step - 1
-            if not 0 <= other < len(side.steps):
+            if not layer.recurrent or not 0 <= other < len(side.steps):
                 continue
             touches = here or self._is_lit(number, other)
             if touches != lit:

@@ -27,6 +27,11 @@ class UnrolledRow:
     def backward(self) -> bool:
         return self.direction == "backward"
 
+    @property
+    def recurrent(self) -> bool:
+        """A row without a direction is computed anew at each step: what a readout reads."""
+        return bool(self.direction)
+
 
 @dataclass(frozen=True, slots=True)
 class UnrolledSide:

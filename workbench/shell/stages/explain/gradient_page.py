@@ -81,7 +81,8 @@ class GradientPage(QWidget):
         inner = "x_t" if "input" in trace.gradient_through_time else "h_t"
         names = trace.output_steps if trace.output_steps and of >= len(trace.steps) else trace.steps
         word = f" ({names[of]})" if of < len(names) else ""
-        said = [lesson(found[0].mean), *(lesson(one.mean, title) for title, one in others.items())]
+        own = "This model" if others else ""
+        said = [lesson(found[0].mean, own), *(lesson(one.mean, title) for title, one in others.items())]
         self.note.setText(
             " ".join(part for part in said if part)
             + f" |∂L_s/∂{inner}| for the loss of step s = {of + 1}{word}. {trace.gradient_note}"

@@ -28,12 +28,13 @@ from workbench.shell.stages.explain.values import values_of
 from workbench.shell.tokens.bars import ProbabilityBars
 from workbench.shell.tokens.labelling import LabelColours, spans_of
 from workbench.shell.tokens.token_flow import TokenFlow
-from workbench.shell.widgets import Button, Card, Muted
+from workbench.shell.widgets import Button, Card, Muted, Text
 
 if TYPE_CHECKING:
     from workbench.shell.theme import Theme
 
 STEP_MS = 400
+_MOST_VALUES = 6
 _SIZES = {True: [270, 210], False: [190, 290]}
 """Heights of the map and of what is below it: under the gradient, and under the other pages."""
 HIDDEN, CELL = "Hidden state", "Cell state"
@@ -97,6 +98,10 @@ class TraceView(QWidget):
         self.bars.setAccessibleName("Output probabilities at this step")
         self.output_card = Card("Output here")
         self.output_card.body.addWidget(self.bars)
+        self.plain = Text("")
+        self.plain.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.plain.setAccessibleName("Output values at this step")
+        self.output_card.body.addWidget(self.plain)
         self.output_card.body.addStretch(1)
         self.unit_curve = StepCurve(theme, "Value of the chosen unit", series=0)
         self.unit_card = Card("Unit")
@@ -343,8 +348,15 @@ class TraceView(QWidget):
         name = answers[row] if len(trace.outputs) == len(answers) else "of the whole input"
         self.output_card.set_title("Output here", name)
         numbers = np.asarray(trace.outputs[row], dtype=np.float64).reshape(-1)
-        labels = trace.output_labels or tuple(f"value {i + 1}" for i in range(len(numbers)))
-        self.bars.show_values([(label, float(p)) for label, p in zip(labels, numbers, strict=False)])
+        self.bars.setVisible(bool(trace.output_labels))
+        self.plain.setVisible(not trace.output_labels)
+        if trace.output_labels:
+            shown = zip(trace.output_labels, numbers, strict=False)
+            self.bars.show_values([(label, float(p)) for label, p in shown])
+        else:  # plain values: no bars, for they are no shares of anything
+            more = "" if len(numbers) <= _MOST_VALUES else f"\nand {len(numbers) - _MOST_VALUES} more"
+            lines = (f"value {i + 1}: {number:.4g}" for i, number in enumerate(numbers[:_MOST_VALUES]))
+            self.plain.setText("\n".join(lines) + more)
 
     def toggle_play(self) -> None:
         """Play or pause; with reduced motion, one step at a time."""

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QRadioButton, QVBoxLayout, QWidget
 from workbench.api import Architecture, Task, WorkbenchError, compatibility
 from workbench.shell.widgets import Muted
 
-
 logger = logging.getLogger(__name__)
 
 

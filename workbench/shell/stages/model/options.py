@@ -59,7 +59,9 @@ class OptionsCard(Card):
             return
         self.set_title(f"Options of {architecture.title}")
         for preset in architecture.presets:
-            button = Button(preset.title, tip=preset.note or f"Use the values of “{preset.title}”")
+            tip = preset.note or f"Use the values of “{preset.title}”"
+            button = Button(preset.title.replace("&", "&&"), tip=tip)
+            button.setAccessibleName(preset.title)
             button.setAccessibleDescription(preset.note)
             button.setCheckable(True)
             button.clicked.connect(lambda _on=False, preset=preset: self._use(preset))

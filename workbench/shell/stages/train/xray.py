@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QMenu, QStackedWidget, QWidget
 
 from workbench.api import WorkbenchError
 from workbench.shell.plots.canvas import Canvas
-from workbench.shell.plots.gradient_flow import FlowHistory, common_title, lesson, read_flow, shares
+from workbench.shell.plots.gradient_flow import FlowHistory, common_title, lesson, read_flow, shares, visible
 from workbench.shell.session import Session
 from workbench.shell.stages.model_state import name_of_run, title_of_run
 from workbench.shell.widgets import Button, Card, EmptyState, Muted
@@ -175,8 +175,8 @@ class XrayCard(Card):
         self.sentence.setText(self._lesson(titles))
 
     def _line(self, name: str, profile: Any, share: bool, **look: Any) -> str:
-        values = shares(profile) if share else profile
-        self.canvas.set_line(name, np.arange(len(values), dtype=np.float64), np.maximum(values, 1e-12), **look)
+        values = visible(shares(profile) if share else profile)
+        self.canvas.set_line(name, np.arange(len(values), dtype=np.float64), values, **look)
         return name
 
     def _lesson(self, titles: list[str]) -> str:
