@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn import functional
 
 from workbench.api import WorkbenchError
 from workbench.nn.recurrent.base import RecurrentLayer, State
@@ -41,10 +40,12 @@ class WeightDropout(nn.Module):
         """The recurrent weights with a fresh mask, scaled so that their sum is the same on average; by name."""
         if not self.training or self.probability <= 0:
             return {}
-        return {
-            name: functional.dropout(layer.get_parameter(name), self.probability, training=True)
-            for name in layer.recurrent_weights
-        }
+        return {name: self._dropped(layer.get_parameter(name)) for name in layer.recurrent_weights}
+
+    def _dropped(self, weight: Tensor) -> Tensor:
+        # by comparing uniform numbers: on a CPU several times faster than drawing zeros and ones, and this is millions
+        kept = torch.rand(weight.shape, device=weight.device) >= self.probability
+        return weight * kept.to(weight.dtype).mul_(1.0 / (1.0 - self.probability))
 
     def forward(
         self, layer: RecurrentLayer, x: Tensor, lengths: Tensor, state: State = None, recorded: Recorded | None = None
