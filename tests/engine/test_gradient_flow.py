@@ -115,6 +115,15 @@ def test_it_is_told_at_every_validation_and_changes_nothing(tmp_path):
     assert_same_end(*runs)
 
 
+def test_it_is_told_once_before_the_first_validation(tmp_path, monkeypatch):
+    monkeypatch.setattr("workbench.engine.loop.EARLY_SAMPLE_SECONDS", 0.0)
+    run = RunFolder.create(tmp_path, configuration(max_epochs=2))
+    train(run, {"train": sentences(60, seed=1)}, load_plugins(safe_mode=True).catalogue)
+    events = [e for e in read_journal(run.journal_path) if isinstance(e, GradientFlow | EpochMetrics)]
+    assert [type(event) for event in events] == [GradientFlow, EpochMetrics, GradientFlow, EpochMetrics, GradientFlow]
+    assert events[0].step == 1
+
+
 def test_a_stream_is_measured_in_rows():
     catalogue = load_plugins(safe_mode=True).catalogue
     architecture = catalogue.architecture("lstm")

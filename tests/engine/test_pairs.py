@@ -86,6 +86,19 @@ def test_losses_of_records_at_once_equal_those_row_by_row(split, catalogue):
     assert first == pytest.approx(alone, abs=1e-5)
 
 
+def test_short_sources_with_long_targets_make_small_batches(monkeypatch):
+    records = [toy_pairs.word("aeiou"[: 1 + i % 5]) for i in range(40)]
+    source, codec = ListSource({"train": records}), toy_pairs.PairCodec()
+    unbounded = encode_split(source, "train", codec)
+    monkeypatch.setattr(
+        toy_pairs.PairCodec, "target_length", lambda self, encoding: 3 * len(encoding["target"]), raising=False
+    )
+    split = encode_split(source, "train", codec)
+    assert split.lengths.tolist() == [3 * (n + 1) for n in unbounded.lengths.tolist()]
+    plan = split.batches(60, 7).epoch(1)
+    assert all(len(plan[i]) * int(split.lengths[plan[i]].max()) <= 60 for i in range(len(plan)))
+
+
 def test_scheduled_modules_are_told_before_every_step_and_after_a_resume(make_run, records, catalogue, monkeypatch):
     told = []
     monkeypatch.setattr(toy_pairs.WordNet, "at_step", lambda self, *values: told.append((*values, self.training)))

@@ -27,7 +27,7 @@ from workbench.engine.sources import (
     source_for,
 )
 from workbench.engine.splits import KEEP_IN_MEMORY, Split, StreamSplit, WindowSplit
-from workbench.nn.contract import Codec, Encoding, Role, Streams, TaskModel, Windows
+from workbench.nn.contract import Codec, Encoding, KnowsTargetLength, Role, Streams, TaskModel, Windows
 from workbench.runs.config import DataSection, RunConfig
 
 __all__ = [
@@ -103,6 +103,7 @@ def encode_split(
     told = Told(progress, f"encoding the {split} split", total)
     before = codec.stream_start() if isinstance(codec, Streams) else None
     apart = role == "predict"
+    target_length = codec.target_length if isinstance(codec, KnowsTargetLength) else None
 
     def encoded() -> Iterator[Encoding]:
         if before is not None and not apart:
@@ -110,7 +111,10 @@ def encode_split(
         for id_, record in told.over(pairs if pairs is not None else _first(source.iterate(split), limit)):
             length = codec.length(record)
             if length > 0:
-                yield {**codec.encode(record), _ID: np.array([id_]), _LENGTH: np.array([length])}
+                encoding = codec.encode(record)
+                if target_length is not None:
+                    length = max(length, target_length(encoding))
+                yield {**encoding, _ID: np.array([id_]), _LENGTH: np.array([length])}
 
     content = source.content_hash(split) if cache is not None else ""
     if cache is None or not content:

@@ -219,8 +219,8 @@ def _why(model: Model, split: Split, training: TrainingParams, load: Load, fixed
         return f"Its {count:,} weights, their gradients and the optimiser's copies alone take {gibibytes(fixed)}."
     longest = int(split.lengths.max())
     if longest > training.batch_tokens:
-        written = f" and {load.written:,} to write" if load.written else ""
-        return f"The longest record has {longest:,} steps{written}, and every one is kept for the way back."
+        steps, written = (load.steps, f" and {load.written:,} to write") if load.written else (longest, "")
+        return f"The longest record has {steps:,} steps{written}, and every one is kept for the way back."
     return f"A batch of {training.batch_tokens:,} steps is kept whole for the way back."
 
 

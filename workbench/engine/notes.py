@@ -17,7 +17,7 @@ from workbench.engine.compose import Model
 from workbench.engine.data import ListSource, RecordSource, codec_hash, encode_split, source_for
 from workbench.engine.footprint import Load, available_bytes, gibibytes, load_of, measure_costs, training_bytes
 from workbench.engine.splits import Split, StreamSplit
-from workbench.nn.contract import Codec, Encoder, EncoderDecoder, Windows
+from workbench.nn.contract import Codec, Encoder, EncoderDecoder, KnowsTargetLength, Windows
 from workbench.runs.config import DataSection, TrainingParams
 
 ONE_STEP = (
@@ -106,4 +106,6 @@ def _heaviest(model: Model, sample: Split, longest: int, total: int, budget: int
         return Load(1, max(longest, min(budget, total)))
     # as much is written for each step read as in the most talkative record of the sample
     seen = load_of(model, sample.batch(model.codec, np.array([int(np.argmax(sample.lengths))], dtype=np.int64)))
-    return Load(max(1, budget // longest), longest, max(1, round(longest * seen.written / max(1, seen.steps))))
+    written = max(1, round(longest * seen.written / max(1, seen.steps)))
+    bounded = max(longest, written) if isinstance(model.codec, KnowsTargetLength) else longest
+    return Load(max(1, budget // bounded), longest, written)

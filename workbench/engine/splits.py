@@ -35,7 +35,10 @@ class Batches(Protocol):
 
 @dataclass(slots=True)
 class Split:
-    """An encoded split: ``encodings[i]`` has ``lengths[i]`` steps and is record ``ids[i]`` of the source."""
+    """An encoded split: ``encodings[i]`` has ``lengths[i]`` steps and is record ``ids[i]`` of the source.
+
+    Of a pair whose codec knows its target's length, ``lengths`` are those of the longer side: what a batch must hold.
+    """
 
     name: str
     ids: NDArray[np.int64]

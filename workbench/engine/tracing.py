@@ -146,7 +146,11 @@ def _trace_pair(model: Model, subject: Subject, gradient: bool) -> Trace:
     """What was read and what was written: the decoder is led along its own answer, so its states are those it had."""
     task, network = model.task, model.encoder
     assert isinstance(network, EncoderDecoder)
-    assert isinstance(task, Generates)
+    if not isinstance(task, Generates):
+        raise WorkbenchError(
+            f"{model.task_spec.title} does not say how its answers are written, so they cannot be traced.",
+            fix="Ask the author of the task for a generate method.",
+        )
     (result,) = task.generate(
         model.parts, subject.batch, [subject.record], DecodeOptions(extra={"attention": True})
     )

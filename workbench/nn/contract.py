@@ -427,6 +427,15 @@ class Generates(Protocol):
 
 
 @runtime_checkable
+class KnowsTargetLength(Protocol):
+    """A codec of pairs that tells a target's length, so that batches of short sources with long targets are bounded."""
+
+    def target_length(self, encoding: Encoding) -> int:
+        """Steps that are written, the end among them; 0 without a target."""
+        ...
+
+
+@runtime_checkable
 class KnowsWritten(Protocol):
     """What a task that :class:`Generates` may have besides: an answer as a target, to trace the decoder along it."""
 

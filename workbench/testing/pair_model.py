@@ -59,6 +59,10 @@ class PairCodec:
     def length(self, record: Record) -> int:
         return record.size()
 
+    def target_length(self, encoding: Encoding) -> int:
+        """Words and the end."""
+        return len(encoding["target"]) + 1
+
     def collate(self, items: Sequence[Encoding]) -> Batch:
         """``symbols`` are what the decoder is given (the start first), ``gold`` what it is to write (the end last)."""
         sources = [torch.from_numpy(np.array(item["source"])) for item in items]
