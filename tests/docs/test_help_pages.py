@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import typer
 
-from workbench.api import Architecture, describe
+from workbench.api import Architecture, Task, describe
 from workbench.api.schemes import Scheme, convert, spans
 from workbench.host import LoadedPlugins, load_plugins
 from workbench.runs.config import TrainingParams
@@ -345,6 +345,24 @@ def test_values_recommended_for_training_are_allowed() -> None:
     for name, value in given:
         assert name in TrainingParams.model_fields
         TrainingParams.model_validate({name: value})
+
+
+def test_every_generated_task_and_every_protocol_is_in_the_guide() -> None:
+    from workbench.nn import contract
+    from workbench.testing import GeneratedTasks, contributions_of
+
+    text = text_of("plugin-guide")
+    rows = {row[0].strip("`"): row[1] for table in tables(text) for row in table}
+    tasks = [one for one in contributions_of(GeneratedTasks()) if isinstance(one, Task)]
+    assert {task.id for task in tasks} == {name for name in rows if name.startswith("generated_")} - FIXTURES
+    for task in tasks:
+        assert rows[task.id].startswith(task.shape.label.partition(", any")[0]), task.id
+    own = [value for value in vars(contract).values() if getattr(value, "__module__", "") == contract.__name__]
+    protocols = {value.__name__ for value in own if getattr(value, "_is_runtime_protocol", False)}
+    assert [name for name in sorted(protocols) if f"`{name}`" not in text] == []
+
+
+FIXTURES = {"generated_plugins`, `generated_catalogue"}
 
 
 def test_every_action_of_the_window_and_its_keys_is_on_the_page() -> None:
