@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from workbench.api import WorkbenchError
+from workbench.nn import attention
 from workbench.nn.attention import AdditiveAttention, GeneralAttention, coverage_penalty, make_attention, masked_softmax
 
 B, T, S, Q, M, A = 3, 4, 5, 6, 7, 8
@@ -14,10 +15,10 @@ LENGTHS = (5, 2, 3)
 KINDS = ("additive", "dot", "general", "concat")
 
 
-def _reference(attention, kind, query, memory, coverage, lengths):
+def _reference(module, kind, query, memory, coverage, lengths):
     """Position by position, over real positions only."""
     weights = np.zeros((B, T, S))
-    values = {name: p.detach().numpy() for name, p in attention.named_parameters()}
+    values = {name: p.detach().numpy() for name, p in module.named_parameters()}
     for b in range(B):
         for t in range(T):
             scores = []
@@ -40,15 +41,15 @@ def _reference(attention, kind, query, memory, coverage, lengths):
 def test_attention_is_what_the_equations_say(kind):
     torch.manual_seed(0)
     size = Q if kind == "dot" else M
-    attention = make_attention(kind, Q, size, size=A, coverage=True).double()
+    module = make_attention(kind, Q, size, size=A, coverage=True).double()
     with torch.no_grad():
-        for parameter in attention.parameters():
+        for parameter in module.parameters():
             parameter.copy_(torch.randn_like(parameter))
     query, memory, coverage = torch.randn(B, T, Q), torch.randn(B, S, size), torch.rand(B, T, S)
     query, memory, coverage = query.double(), memory.double(), coverage.double()
     mask = torch.arange(S) < torch.tensor(LENGTHS).unsqueeze(1)
-    context, weights = attention(query, attention.keys(memory), memory, mask, coverage)
-    wanted = _reference(attention, kind, query.numpy(), memory.numpy(), coverage.numpy(), LENGTHS)
+    context, weights = module(query, module.keys(memory), memory, mask, coverage)
+    wanted = _reference(module, kind, query.numpy(), memory.numpy(), coverage.numpy(), LENGTHS)
     np.testing.assert_allclose(context.detach(), wanted[0], atol=1e-12)
     np.testing.assert_allclose(weights.detach(), wanted[1], atol=1e-12)
 
@@ -78,12 +79,12 @@ def test_gradients_through_a_masked_row_are_finite():
 
 
 def test_padding_of_the_memory_changes_nothing():
-    attention = GeneralAttention(Q, M).double()
+    module = GeneralAttention(Q, M).double()
     query, memory = torch.randn(2, T, Q).double(), torch.randn(2, S, M).double()
-    alone = attention(query, attention.keys(memory), memory)
+    alone = module(query, module.keys(memory), memory)
     padded = torch.cat([memory, torch.full((2, 3, M), 100.0).double()], 1)
     mask = (torch.arange(S + 3) < S).expand(2, -1)
-    context, weights = attention(query, attention.keys(padded), padded, mask)
+    context, weights = module(query, module.keys(padded), padded, mask)
     torch.testing.assert_close(context, alone[0])
     torch.testing.assert_close(weights[:, :, :S], alone[1])
     assert not weights[:, :, S:].any()
@@ -102,13 +103,34 @@ def test_looking_twice_at_one_place_costs_and_looking_around_does_not():
     assert float(coverage_penalty(twice, torch.tensor([[True, True, False]]))) == pytest.approx(1.0)
 
 
-def test_additive_attention_has_finite_difference_gradients():
-    attention = AdditiveAttention(2, 3, 2, coverage=True).double()
+def test_a_long_target_is_scored_in_pieces_with_the_same_gradient(monkeypatch):
+    module = make_attention("additive", Q, M, size=A, coverage=True).double()
     with torch.no_grad():
-        attention.of_coverage.fill_(0.5)
+        module.of_coverage.fill_(0.3)
+    inputs = [torch.randn(B, T, Q), torch.randn(B, S, M), torch.rand(B, T, S)]
+
+    def answer():
+        given = [tensor.double().requires_grad_() for tensor in inputs]
+        module.zero_grad()
+        context, _ = module(given[0], module.keys(given[1]), given[1], None, given[2])
+        context.square().sum().backward()
+        return [context.detach(), *(tensor.grad for tensor in (*given, *module.parameters()))]
+
+    whole = answer()
+    monkeypatch.setattr(attention, "LARGEST", B * S * A * 3)
+    torch.testing.assert_close(answer(), whole)
+    with torch.no_grad():
+        keys = module.keys(inputs[1].double())
+        assert module.scores(inputs[0].double(), keys).shape == (B, T, S)
+
+
+def test_additive_attention_has_finite_difference_gradients():
+    module = AdditiveAttention(2, 3, 2, coverage=True).double()
+    with torch.no_grad():
+        module.of_coverage.fill_(0.5)
     inputs = (torch.randn(1, 2, 2), torch.randn(1, 3, 3), torch.rand(1, 2, 3))
     query, memory, coverage = (tensor.double().requires_grad_() for tensor in inputs)
     assert torch.autograd.gradcheck(
-        lambda q, m, c: attention(q, attention.keys(m), m, torch.tensor([[True, True, False]]), c),
+        lambda q, m, c: module(q, module.keys(m), m, torch.tensor([[True, True, False]]), c),
         (query, memory, coverage),
     )

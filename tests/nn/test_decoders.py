@@ -352,7 +352,10 @@ def test_a_trace_shows_both_halves_as_the_forward_pass_had_them(cell, feeding):
             if layer.cell is not None:
                 np.testing.assert_allclose(layer.cell[t], carried[1][0].detach(), atol=1e-6)
     first = written[0]
-    if cell == "lstm":
+    assert set(first.gates) == set(CELLS[cell].gates), "every gate of the cell is shown"
+    for values in first.gates.values():
+        assert values.shape == first.states.shape
+    if cell in ("lstm", "mogrifier"):
         kept = first.gates["forget"][1:] * first.cell[:-1] + first.gates["input"][1:] * first.gates["candidate"][1:]
         np.testing.assert_allclose(kept, first.cell[1:], atol=1e-6)
         np.testing.assert_allclose(first.gates["output"] * np.tanh(first.cell), first.states, atol=1e-6)

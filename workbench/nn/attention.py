@@ -12,10 +12,13 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from workbench.api import WorkbenchError
 
 AttentionKind = Literal["additive", "dot", "general", "concat"]
+LARGEST = 1 << 25
+"""Hidden values (B, T, S, A) of additive attention that are kept for the backward pass: 128 MB."""
 
 
 def masked_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
@@ -79,6 +82,22 @@ class AdditiveAttention(Attention):
         return keys
 
     def scores(self, query: Tensor, keys: Tensor, coverage: Tensor | None = None) -> Tensor:
+        batch, steps = query.shape[:2]
+        width = max(1, LARGEST // max(1, batch * keys.shape[1] * keys.shape[2]))
+        if steps <= width:
+            return self._scores(query, keys, coverage)
+        # too large to be kept: some steps at a time, and in training worked out again when their gradient is asked for
+        pieces = []
+        for first in range(0, steps, width):
+            part = slice(first, first + width)
+            given = (query[:, part], keys, None if coverage is None else coverage[:, part])
+            if torch.is_grad_enabled():
+                pieces.append(checkpoint(self._scores, *given, use_reentrant=False, preserve_rng_state=False))
+            else:
+                pieces.append(self._scores(*given))
+        return torch.cat(pieces, dim=1)
+
+    def _scores(self, query: Tensor, keys: Tensor, coverage: Tensor | None) -> Tensor:
         hidden = self.of_query(query).unsqueeze(2) + keys.unsqueeze(1)
         if self.of_coverage is not None and coverage is not None:
             hidden = torch.addcmul(hidden, coverage.unsqueeze(3), self.of_coverage)
