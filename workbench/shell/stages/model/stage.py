@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.api import Trait
+from workbench.shell.comparison import compare_button
 from workbench.shell.model_size import megabytes
 from workbench.shell.plots.cell_page import CellPage
 from workbench.shell.session import Session
@@ -78,6 +80,8 @@ class ModelStage(Stage):
         self.choices = self.choice_list.choices
         self.choice_list.chosen.connect(lambda name: self.session.set_draft(architecture=name))
         card.body.addWidget(ScrollColumn(self.choice_list), 1)
+        self.compare_button = compare_button(self.session)
+        card.body.addWidget(self.compare_button, 0, Qt.AlignmentFlag.AlignLeft)
         return card
 
     def _build_details(self) -> QWidget:
