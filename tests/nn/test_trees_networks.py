@@ -245,6 +245,20 @@ def test_a_trace_shows_the_states_and_gates_of_every_node(kind: str) -> None:
     np.testing.assert_allclose(layer.cell[leaves], written[leaves], atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_under_autocast_the_composition_keeps_the_bits_of_its_weights(kind: str) -> None:
+    encoder = make(kind, size=8)
+    inputs = batch_of([[2, 2, 4, 4, -1], [1, -1]], 4)
+    whole = encoder(inputs, lengths_of(inputs))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        states = encoder(TreeInputs(inputs.x.bfloat16(), inputs.plan), lengths_of(inputs)).states
+        states.sum().backward()
+        (layer,) = encoder.trace(batch_of([[2, 2, 4, 4, -1]], 4), 5)
+    assert states.dtype == torch.float32
+    torch.testing.assert_close(states, whole.states, atol=0.03, rtol=0.03)
+    assert np.isfinite(layer.states).all()
+
+
 def test_a_node_without_children_needs_a_token() -> None:
     with pytest.raises(ValueError, match="needs a token"):
         make("recursive").compose([])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -33,11 +33,17 @@ class RecursiveEncoder(TreeEncoder):
         """``state`` is nothing to a tree: its leaves begin afresh."""
         structure = self._structure(inputs)
         batch, longest, _ = inputs.x.shape
-        leaves, pre = self._words(inputs.x, structure)
-        rows = self.cell.scan(leaves, pre, structure)
+        # in the bits of the weights, whatever autocast would do: a level's product is small, a tree's sums are long
+        with self._whole_precision(inputs.x):
+            leaves, pre = self._words(inputs.x, structure)
+            rows = self.cell.scan(leaves, pre, structure)
         flat = put_rows(rows, structure.places, batch * longest)
         flat = self.dropout(flat)
         return Encoded(flat.view(batch, longest, -1), lengths, flat.index_select(0, structure.roots))
+
+    @staticmethod
+    def _whole_precision(x: Tensor) -> torch.autocast:
+        return torch.autocast(x.device.type, enabled=False)
 
     def _structure(self, inputs: TreeInputs) -> Structure:
         plan = inputs.plan
@@ -47,10 +53,12 @@ class RecursiveEncoder(TreeEncoder):
             raise ValueError(f"inputs {tuple(inputs.x.shape)} for {len(plan.sizes)} trees of ≤ {plan.longest} nodes")
         return plan.structure(self.cell.binary, inputs.x.device)
 
-    def _words(self, x: Tensor, structure: Structure) -> tuple[Parts, Tensor | None]:
+    def _words(
+        self, x: Tensor, structure: Structure, record: Callable[[dict[str, Tensor]], None] | None = None
+    ) -> tuple[Parts, Tensor | None]:
         """The leaves' states, all at once, and what the words of inner nodes add (None where they have none)."""
-        flat = self.input_dropout(x.reshape(-1, x.shape[-1]))
-        leaves = self.cell.leaf(take_rows(flat, structure.leaf_places))
+        flat = self.input_dropout(x.reshape(-1, x.shape[-1]).to(next(self.cell.parameters()).dtype))
+        leaves = self.cell.leaf(take_rows(flat, structure.leaf_places), record)
         if not len(structure.word_rows):
             return leaves, None
         words = self.cell.word(take_rows(flat, structure.word_places))
@@ -97,10 +105,9 @@ class RecursiveEncoder(TreeEncoder):
             for name, part in values.items():
                 rows_of(name)[: structure.leaves] = part
 
-        flat = inputs.x.reshape(-1, inputs.x.shape[-1])
-        leaves = self.cell.leaf(take_rows(flat, structure.leaf_places), record_leaves)
-        _, pre = self._words(inputs.x, structure)
-        found = compose_levels(structure, leaves, self.cell.node(structure, pre, record))
+        with self._whole_precision(inputs.x):
+            leaves, pre = self._words(inputs.x, structure, record_leaves)
+            found = compose_levels(structure, leaves, self.cell.node(structure, pre, record))
 
         def nodes(rows: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
             placed = put_rows(rows[: structure.rows], structure.places, count)[:length]

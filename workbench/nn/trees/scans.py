@@ -12,6 +12,7 @@ autograd instead, so it is exact.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -78,6 +79,17 @@ def _replay(ctx: Any, loop: Callable[..., Tensor], gradient: Tensor) -> list[Ten
     return [None, *(next(found) if need else None for need in needed)]
 
 
+def _in_whole_precision(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Autocast may be on while a gradient is computed, and would mix its bits with those of the buffers."""
+
+    @functools.wraps(backward)
+    def wrapped(ctx: Any, *gradients: Tensor) -> Any:
+        with torch.autocast(gradients[0].device.type, enabled=False):
+            return backward(ctx, *gradients)
+
+    return wrapped
+
+
 Views = list[tuple[Tensor, ...]]
 
 
@@ -127,6 +139,7 @@ class _LstmLeaves(torch.autograd.Function):
         return out * tanh_c, c
 
     @staticmethod
+    @_in_whole_precision
     def backward(ctx: Any, *gradients: Any) -> Any:
         (gates,) = ctx.saved_tensors
         dh, dc = gradients
@@ -176,6 +189,7 @@ class _BinaryLstm(torch.autograd.Function):
         return states
 
     @staticmethod
+    @_in_whole_precision
     def backward(ctx: Any, *gradients: Any) -> Any:
         s: Structure = ctx.s
         if torch.is_grad_enabled():
@@ -265,6 +279,7 @@ class _ChildSumLstm(torch.autograd.Function):
         return states
 
     @staticmethod
+    @_in_whole_precision
     def backward(ctx: Any, *gradients: Any) -> Any:
         s: Structure = ctx.s
         if torch.is_grad_enabled():
@@ -360,6 +375,7 @@ class _Recursive(torch.autograd.Function):
         return states
 
     @staticmethod
+    @_in_whole_precision
     def backward(ctx: Any, *gradients: Any) -> Any:
         s: Structure = ctx.s
         if torch.is_grad_enabled():
