@@ -184,7 +184,7 @@ class PairModel:
         chosen = Decoding.of(options.extra, **defaults)
         stepper = DecoderStepper(parts)
         inputs = parts.embedder(batch)
-        keys = [zlib.crc32(str(record.to_json()).encode()) for record in records]
+        keys = [zlib.crc32(str(_source(record)).encode()) for record in records]
         bounds = [4 * length + 10 for length in batch.lengths.tolist()]
         begun = stepper.start(network.read(inputs.source, batch.lengths), keys=keys, max_lengths=bounds)
         found = decode(stepper, begun, chosen, SYMBOLS)
@@ -257,6 +257,10 @@ class ExactlyWritten:
 def _right(result: Result, record: Record) -> bool:
     assert isinstance(result, Translation)
     return list(result.tokens) == _target(record).split()
+
+
+def _source(record: Record) -> object:
+    return record.values if isinstance(record, DescribedVector) else getattr(record, "source", "")
 
 
 def _target(record: Record) -> str:

@@ -121,7 +121,7 @@ def _advance(search: _Search, rows: _Rows, step: int) -> _Rows | None:
     search.rules.apply(log_probabilities, step, np.repeat(rows.of, width), rows.history)
     # the best of each row first, then of those the best of each sentence: the vocabulary is gone through once
     best, symbols = log_probabilities.topk(min(places, log_probabilities.shape[1]), dim=1)
-    row_best = best.double().cpu().numpy().reshape(len(rows.of), width, -1)
+    row_best = best.cpu().double().numpy().reshape(len(rows.of), width, -1)
     row_symbols = symbols.cpu().numpy().reshape(row_best.shape)
     kept = row_best.shape[2]
     sums = (rows.scores[:, :, None] + row_best).reshape(len(rows.of), -1)

@@ -56,7 +56,9 @@ def draw(log_probabilities: Tensor, chances: NDArray[np.float64], options: Decod
     Temperature divides the log-probabilities; ``top_k`` keeps the k most probable; ``top_p`` the fewest that reach p
     together (Holtzman et al., 2020, "The curious case of neural text degeneration").
     """
-    scaled = log_probabilities.double() / options.temperature
+    device = log_probabilities.device
+    # not every device has float64
+    scaled = (log_probabilities.cpu() if device.type == "mps" else log_probabilities).double() / options.temperature
     size = scaled.shape[1]
     ordered, order = scaled.topk(min(options.top_k, size) if options.top_k else size, dim=1)
     probabilities = ordered.softmax(1)
@@ -67,7 +69,7 @@ def draw(log_probabilities: Tensor, chances: NDArray[np.float64], options: Decod
     wanted = torch.from_numpy(chances).to(scaled.device) * reached[:, -1]
     place = torch.searchsorted(reached, wanted.unsqueeze(1), right=True)
     possible = (ordered > FORBIDDEN).logical_and_(probabilities > 0).sum(1, keepdim=True)
-    return order.gather(1, torch.minimum(place, (possible - 1).clamp_min(0))).squeeze(1)
+    return order.gather(1, torch.minimum(place, (possible - 1).clamp_min(0))).squeeze(1).to(device)
 
 
 def _run(
@@ -94,7 +96,7 @@ def _run(
         rules.apply(log_probabilities, step, sentence_of[rows], tokens[rows, :step])
         last = choose(log_probabilities, step, rows)
         chosen = log_probabilities.gather(1, last.unsqueeze(1)).squeeze(1)
-        written, chances = last.cpu().numpy(), chosen.double().cpu().numpy()
+        written, chances = last.cpu().numpy(), chosen.cpu().double().numpy()
         alive = ~done
         # where every symbol is forbidden, the hypothesis ends as it is
         stuck = np.isneginf(chances)
