@@ -221,6 +221,48 @@ def test_a_beam_as_wide_as_the_space_finds_what_exhaustive_search_finds(extra):
         np.testing.assert_allclose([score for score, _ in scored[:5]], [one.score for one in hypotheses], atol=1e-9)
 
 
+def plain_beam(parts, x, length, options):
+    """The textbook's beam in plain Python, each hypothesis scored from its first symbol on: (score, symbols)."""
+    alive, complete = [(0.0, ())], []
+    for step in range(options.max_length + 1):
+        candidates = []
+        for total, tokens in alive:
+            with torch.no_grad():
+                given = parts.embedder.embed_targets(torch.tensor([[BOS, *tokens]]))
+                pair = PairInputs(x[:, :length], given, torch.tensor([step + 1]))
+                states = parts.network(pair, torch.tensor([length])).states
+                chances = parts.head.log_probabilities(states)[0, -1].tolist()
+            writable = [EOS] if step == options.max_length else [i for i in range(V) if i not in (PAD, BOS)]
+            candidates += [(total + chances[symbol], (*tokens, symbol)) for symbol in writable]
+        candidates.sort(key=lambda candidate: -candidate[0])
+        taken = candidates[: options.beam - len(complete)]
+        ended = [(total / options.normaliser(step + 1), tokens[:-1]) for total, tokens in taken if tokens[-1] == EOS]
+        alive = [candidate for candidate in taken if candidate[1][-1] != EOS]
+        complete += ended
+        if not alive:
+            break
+    return max(complete)
+
+
+@pytest.mark.parametrize("penalty", ["none", "average", "gnmt"])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_batched_beam_is_the_textbooks_or_better(seed, penalty):
+    parts, (x, lengths) = model(seed, sharp=2.0), source(seed)
+    options = Decoding(beam=3, max_length=7, length_penalty=penalty)
+    ours = run(parts, x, lengths, options)
+    plain = run(parts, x, lengths, Decoding(method="greedy", max_length=7, length_penalty=penalty))
+    differ = 0
+    for row, length in enumerate(lengths.tolist()):
+        score, tokens = plain_beam(parts, x[row : row + 1], length, options)
+        if ours[row][0].tokens == tokens:
+            assert ours[row][0].score == pytest.approx(score, abs=1e-9)
+        else:
+            differ += 1
+            assert ours[row][0].score > score
+            assert ours[row][0].tokens == plain[row][0].tokens, "better only by what greedy decoding found"
+    assert differ < len(lengths) / 2
+
+
 def test_a_search_ends_when_nothing_alive_can_overtake_and_not_before():
     """One symbol is almost certain to the end; a worse but quickly ended hypothesis must not win by being first."""
 
