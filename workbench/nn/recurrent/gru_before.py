@@ -11,6 +11,7 @@ from torch.nn import functional
 from workbench.nn.initialisation import initialise_blocks
 from workbench.nn.recurrent.scan import Note, Program, Stage
 from workbench.nn.recurrent.scan_layer import ScanLayer
+from workbench.nn.recurrent.squash import tanh
 
 
 def _gates(note: Note, reset: Tensor, update: Tensor, hidden: Tensor) -> tuple[Tensor, ...]:
@@ -18,7 +19,7 @@ def _gates(note: Note, reset: Tensor, update: Tensor, hidden: Tensor) -> tuple[T
 
 
 def _state(note: Note, total: Tensor, hidden: Tensor, update: Tensor) -> tuple[Tensor, ...]:
-    return (torch.lerp(note("candidate", total.tanh()), hidden, update),)
+    return (torch.lerp(note("candidate", tanh(total)), hidden, update),)
 
 
 class GruBeforeLayer(ScanLayer):

@@ -15,6 +15,7 @@ from torch.nn import functional
 from workbench.nn.recurrent.scan import Note, Program, Stage
 from workbench.nn.recurrent.scan_layer import ScanLayer
 from workbench.nn.recurrent.scans import Nonlinearity
+from workbench.nn.recurrent.squash import tanh
 
 
 def _relu(note: Note, total: Tensor, hidden: Tensor, recurrent: Tensor) -> tuple[Tensor, ...]:
@@ -22,7 +23,7 @@ def _relu(note: Note, total: Tensor, hidden: Tensor, recurrent: Tensor) -> tuple
 
 
 def _tanh(note: Note, total: Tensor, hidden: Tensor, recurrent: Tensor) -> tuple[Tensor, ...]:
-    return (torch.addcmul(total, hidden, recurrent).tanh(),)
+    return (tanh(torch.addcmul(total, hidden, recurrent)),)
 
 
 class IndRnnLayer(ScanLayer):

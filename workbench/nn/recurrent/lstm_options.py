@@ -16,6 +16,7 @@ from torch.nn import functional
 from workbench.nn.initialisation import chrono_bias, forget_block, initialise_blocks
 from workbench.nn.recurrent.scan import Note, Program, Stage
 from workbench.nn.recurrent.scan_layer import ScanLayer
+from workbench.nn.recurrent.squash import tanh
 
 
 def cell_and_gate(
@@ -23,13 +24,13 @@ def cell_and_gate(
 ) -> tuple[Tensor, ...]:
     """The new cell and the output gate of an LSTM; gates in torch's order: input, forget, candidate, output."""
     admit, keep = note("input", admit.sigmoid()), note("forget", keep.sigmoid())
-    candidate, emit = note("candidate", candidate.tanh()), note("output", emit.sigmoid())
+    candidate, emit = note("candidate", tanh(candidate)), note("output", emit.sigmoid())
     return torch.addcmul(keep * cell, admit, candidate), emit
 
 
 def shown(note: Note, cell: Tensor, emit: Tensor) -> tuple[Tensor, ...]:
     """What the output gate lets through of the cell."""
-    return (emit * cell.tanh(),)
+    return (emit * tanh(cell),)
 
 
 def _peephole_cell(
@@ -45,11 +46,11 @@ def _peephole_cell(
     """Input and forget gate see the cell before; the output gate must wait for the new one."""
     admit = note("input", torch.addcmul(admit, cell, to_input).sigmoid())
     keep = note("forget", torch.addcmul(keep, cell, to_forget).sigmoid())
-    return torch.addcmul(keep * cell, admit, note("candidate", candidate.tanh())), emit
+    return torch.addcmul(keep * cell, admit, note("candidate", tanh(candidate))), emit
 
 
 def _peephole_shown(note: Note, cell: Tensor, emit: Tensor, to_output: Tensor) -> tuple[Tensor, ...]:
-    return (note("output", torch.addcmul(emit, cell, to_output).sigmoid()) * cell.tanh(),)
+    return (note("output", torch.addcmul(emit, cell, to_output).sigmoid()) * tanh(cell),)
 
 
 def _project(note: Note, total: Tensor) -> tuple[Tensor, ...]:

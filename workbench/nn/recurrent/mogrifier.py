@@ -76,7 +76,8 @@ class MogrifierLayer(ScanLayer):
 
 
 def _mogrify(note: Note, total: Tensor, value: Tensor) -> tuple[Tensor, ...]:
-    return (total.sigmoid().mul(2.0) * value,)
+    opened = total.sigmoid() * value
+    return (opened + opened,)
 
 
 def _pass(note: Note, total: Tensor) -> tuple[Tensor, ...]:

@@ -215,6 +215,8 @@ class _Backward:
         self.known: dict[str, Tensor] = {}
         for (old, new), values in zip(program.carried, states, strict=True):
             self.known[old], self.known[new] = values[:-1], values[1:]
+        self.stacked: dict[str, Tensor] = {}
+        """Registers of the block at hand, as one array each."""
         self.delta: dict[str, Tensor] = {}
         self.found: dict[str, Tensor] = {}
         """The gradient of each of the given tensors."""
@@ -229,8 +231,12 @@ class _Backward:
         for name, kept_values in kept["registers"].items():
             self.delta[name] = kept_values[0].new_zeros(self.steps, *kept_values[0].shape)
             self.target[name] = list(self.delta[name].unbind())
+        uses = [name for stage in program.stages for name in (*stage.reads, *(s for s, _ in stage.products), stage.add)]
+        self.own = {stage.add for stage in program.stages if stage.products and uses.count(stage.add) == 1}
+        """Inputs that are added to one total and used nowhere else: their gradient is δ of it, made in place."""
         for name in (*program.inputs, *program.matrices, *program.vectors):
-            self.found[name] = torch.zeros_like(tensors[name], memory_format=torch.contiguous_format)
+            make = torch.empty_like if name in self.own else torch.zeros_like
+            self.found[name] = make(tensors[name], memory_format=torch.contiguous_format)
 
     def run(self) -> dict[str, Tensor]:
         widest = sum(self.delta[stage.writes[0]].shape[2] for stage in self.program.stages)
@@ -244,10 +250,13 @@ class _Backward:
         if name in self.known:
             return self.known[name][part]
         if name in self.kept["registers"]:
-            return torch.stack(self.kept["registers"][name][part])
+            if name not in self.stacked:
+                self.stacked[name] = torch.stack(self.kept["registers"][name][part])
+            return self.stacked[name]
         return self.tensors[name][part]
 
     def _block(self, part: slice) -> None:
+        self.stacked.clear()
         flats = [_FlatStage(self, number, stage, part) for number, stage in enumerate(self.program.stages)]
         order = list(reversed(flats))
         for offset in range(part.stop - part.start - 1, -1, -1):
@@ -275,7 +284,8 @@ class _FlatStage:
         self.d_total: Tensor | None = None
         """Derivatives by the total (T, B, G, W); becomes δ of the total in place."""
         if stage.products and total is not None:
-            self.d_total = total.new_empty(*total.shape[:2], stage.gates, total.shape[2] // stage.gates)
+            place = owner.found[stage.add][part] if stage.add in owner.own else torch.empty_like(total)
+            self.d_total = place.view(*place.shape[:2], stage.gates, -1)
         self._differentiate()
 
     def _differentiate(self) -> None:
@@ -295,7 +305,7 @@ class _FlatStage:
             if not leaves or not output.requires_grad:
                 continue
             found: tuple[Tensor | None, ...] = torch.autograd.grad(
-                output, leaves, torch.ones_like(output), retain_graph=True, allow_unused=True
+                output, leaves, output.new_ones(()).expand_as(output), retain_graph=True, allow_unused=True
             )
             arriving = owner.target[name][self.part]
             for read, factor in zip(recurrent, found, strict=False):
@@ -348,7 +358,7 @@ class _FlatStage:
                 owner.found[matrix].addmm_(flat.t(), values.reshape(-1, values.shape[2]))
                 if source not in owner.target:  # an input that is multiplied at every step
                     owner.found[source][part] += d_total @ owner.tensors[matrix]
-            if stage.add:
+            if stage.add and stage.add not in owner.own:
                 owner.found[stage.add][part] += d_total
         leaves = {name: leaf for name, leaf in self.reads.items() if name not in owner.target} | self.vectors
         pieces = self.totals if stage.add and not stage.products else []
