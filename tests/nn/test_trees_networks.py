@@ -259,6 +259,18 @@ def test_under_autocast_the_composition_keeps_the_bits_of_its_weights(kind: str)
     assert np.isfinite(layer.states).all()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_trees_of_a_single_node_are_their_leaf(kind: str) -> None:
+    encoder = make(kind)
+    inputs = batch_of([[-1], [-1]], 4)
+    encoded = encoder(inputs, lengths_of(inputs))
+    encoded.final.sum().backward()
+    (layer,) = encoder.trace(batch_of([[-1]], 4), 1)
+    leaf = encoder.compose([], inputs.x[:, 0])
+    torch.testing.assert_close(encoded.final, leaf[0] if isinstance(leaf, tuple) else leaf)
+    np.testing.assert_allclose(layer.states, encoded.states[0].detach().numpy(), atol=1e-6)
+
+
 def test_a_node_without_children_needs_a_token() -> None:
     with pytest.raises(ValueError, match="needs a token"):
         make("recursive").compose([])
