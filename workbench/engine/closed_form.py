@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from workbench.api import Params, WorkbenchError
 from workbench.api.events import FinishReason, Phase, StepMetrics
+from workbench.api.events import Warning as WarningEvent
 from workbench.engine.batching import evaluation_plan
 from workbench.engine.checkpoint import Checkpoint
 from workbench.engine.compose import Model
@@ -37,6 +38,13 @@ LOSS_BATCHES = 16
 """Training batches the training loss is measured on: a pass over all would cost as much as the fit."""
 SCALES = np.geomspace(1.0, 100.0, 25)
 """Sharpness of a softmax over regression outputs, tried on a few batches."""
+
+
+@runtime_checkable
+class Examines(Protocol):
+    """A network that says what is wrong with it under inputs (B, T, D), "" where nothing is."""
+
+    def examine(self, x: Tensor, lengths: Tensor) -> str: ...
 
 
 def solves(model: Model, train: Split, options: TrainingParams) -> bool:
@@ -104,11 +112,24 @@ class ClosedFormTrainer(Trainer):
         headline = self._validate().headline
         if state.best_epoch != before:
             self._kept = params.model_dump(mode="json")
+            self._examine()
         self.tried.append((params.model_dump(mode="json"), headline if math.isfinite(headline) else -math.inf))
         self._extra["closed_form"] = {"tried": self.tried, "kept": self._kept}
         self.save_last()
         self._serve()
         self.controls.obey(state.step, serve=self._serve, on_pause=self.save_last)
+
+    def _examine(self) -> None:
+        """Tell what is wrong with the network under the task's own inputs, if it can be asked."""
+        network = self.model.encoder
+        if isinstance(network, Examines):
+            plan = self.train.batches(self.options.batch_tokens, self.options.seed).epoch(1)
+            batch = self.train.batch(self.model.codec, plan[0]).to(self.device)
+            with _reading(self.model, False):
+                inputs = self.model.embedder(batch)
+            what = network.examine(inputs, batch.lengths) if isinstance(inputs, Tensor) else ""
+            if what:
+                self.journal.write(WarningEvent, self.state.step, what=what)
 
     def _renew(self, params: Params) -> None:
         """A network of other options in the place of the present one, drawn from the same seed."""

@@ -19,10 +19,14 @@ from torch import Tensor
 from workbench.api import LayerTrace
 from workbench.nn.contract import Encoded, Encoder, State
 from workbench.nn.masks import zero_padding
+from workbench.nn.reservoir.diagnostics import echo_state_test
 from workbench.nn.reservoir.reservoir import Reservoir
 from workbench.nn.reservoir.weights import ReservoirOptions, ReservoirWeights, draw_weights
 
 Array = NDArray[Any]
+
+EXAMINED_STEPS = 500
+"""Steps in which two states should have become one, in the echo-state test of a reservoir at work."""
 
 
 class EchoStateEncoder(Encoder):
@@ -170,13 +174,11 @@ class EchoStateEncoder(Encoder):
         pointers = np.arange(0, units * each + 1, each, dtype=np.int32)
         found = []
         for number in range(self.count):
-            indices = self.columns[number].reshape(-1).numpy()
-            matrix = sparse.csr_array(
-                (self.values[number].reshape(-1).numpy(), indices, pointers), shape=(units, units)
+            columns, values, inputs, bias = (
+                part[number].cpu().numpy() for part in (self.columns, self.values, self.input_weights, self.bias)
             )
-            weights = ReservoirWeights(
-                matrix, self.input_weights[number].numpy(), self.bias[number].numpy(), leak=float(self.leak)
-            )
+            matrix = sparse.csr_array((values.reshape(-1), columns.reshape(-1), pointers), shape=(units, units))
+            weights = ReservoirWeights(matrix, inputs, bias, leak=float(self.leak))
             found.append(Reservoir(weights, noise=self.noise))
         return found
 
@@ -187,6 +189,21 @@ class EchoStateEncoder(Encoder):
         return np.random.default_rng(int(torch.randint(2**31 - 1, ())))
 
     # -- looking inside --------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def examine(self, x: Tensor, lengths: Tensor) -> str:
+        """A sentence where a reservoir under such inputs (B, T, D) does not forget its start, else "".
+
+        The rows' real steps are read one after another, :data:`EXAMINED_STEPS` of them, again where there are less.
+        """
+        rows = [row[:length] for row, length in zip(x.detach().float().cpu().numpy(), lengths.tolist(), strict=True)]
+        joined = np.concatenate(rows)
+        joined = np.tile(joined, (-(-EXAMINED_STEPS // len(joined)), 1))[:EXAMINED_STEPS]
+        for reservoir in self._reservoirs():
+            found = echo_state_test(reservoir, joined, pairs=2)
+            if not found.converged:
+                return found.sentence
+        return ""
 
     @torch.no_grad()
     def trace(self, x: Tensor, length: int) -> tuple[LayerTrace, ...]:
