@@ -225,6 +225,18 @@ def test_every_page_is_whole_at_every_text_size(
         assert shadowing(stage) == []
 
 
+def test_the_chosen_tab_is_seen_in_every_theme(qtbot: Any, qapp: Any, stage: ModelStage, session: Session) -> None:
+    session.theme.apply(qapp)
+    bar = stage.tabs.tabBar()
+    for name in ("light", "dark", "high_contrast"):
+        session.theme.set(name)
+        for index in range(bar.count()):
+            stage.tabs.setCurrentIndex(index)
+            image = bar.grab().toImage()
+            lines = [image.pixelColor(bar.tabRect(i).center().x(), bar.height() - 2) for i in range(bar.count())]
+            assert [line == session.theme.color("accent") for line in lines] == [i == index for i in range(bar.count())]
+
+
 def test_without_data_the_stage_says_where_to_begin(qtbot: Any, session: Session) -> None:
     made = ModelStage(session)
     qtbot.addWidget(made)

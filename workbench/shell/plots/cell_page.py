@@ -78,6 +78,10 @@ class CellPage(QWidget):
         if self.equations.lit:
             self._say(self.equations.lit)
 
+    def heightForWidth(self, width: int) -> int:
+        """The least that will do: the equations scroll by themselves, the page only where even that does not fit."""
+        return self.layout().minimumHeightForWidth(width)
+
     def _fit(self) -> None:
         """The picture's own height, and room for the bar where it has to scroll sideways."""
         room = self.width()
