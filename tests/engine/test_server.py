@@ -171,6 +171,8 @@ def test_describe_evaluate_predict_and_trace(client, make_run, records, catalogu
     client.send(id="1", job="describe", config=run.config.model_dump(mode="json"), project=str(tmp_path))
     described = client.until(id="1", kind="result")["value"]
     assert described["parameters"] == sum(layer["parameters"] for layer in described["layers"])
+    assert described["notes"] == []
+    assert described["bytes"] > 16 * described["parameters"]
     client.send(id="2", job="evaluate", run=str(run.path), project=str(tmp_path), split="test")
     assert client.until(id="2", kind="progress")["total"] == 30
     report = client.until(id="2", kind="result")["value"]
