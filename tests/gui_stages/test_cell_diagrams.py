@@ -11,8 +11,9 @@ from PySide6.QtCore import QPoint, QRectF, Qt
 from workbench.api import Architecture, CellDiagram, DiagramEdge, DiagramNode, Symbol
 from workbench.host import load_plugins
 from workbench.shell.audit import clipped, nameless, shadowing
-from workbench.shell.plots.cell_diagram import CellDiagramView, memory_lanes
+from workbench.shell.plots.cell_diagram import CellDiagramView
 from workbench.shell.plots.cell_page import CellPage
+from workbench.shell.plots.diagram_parts import memory_lanes
 from workbench.shell.plots.routing import Wire, route
 from workbench.shell.theme import Theme
 

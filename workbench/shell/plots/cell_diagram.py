@@ -13,22 +13,21 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
     QFocusEvent,
     QFontMetricsF,
     QHelpEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
-    QPainterPath,
     QPaintEvent,
     QPen,
-    QPolygonF,
     QStaticText,
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from workbench.api import CellDiagram, DiagramEdge, DiagramNode
+from workbench.shell.plots.arrows import paint_head, rounded_path
+from workbench.shell.plots.diagram_parts import drawable, in_words, memory_lanes, node_look, node_size
 from workbench.shell.plots.markup import canonical, scripted
 from workbench.shell.plots.routing import Point, Wire, route
 
@@ -101,15 +100,7 @@ class CellDiagramView(QWidget):
 
     def summary(self) -> str:
         """The cell in words: every box with what flows into it."""
-        if self._diagram is None:
-            return ""
-        labels = {node.id: node.label for node in self._diagram.nodes}
-        into: dict[str, list[str]] = {}
-        for edge in self._diagram.edges:
-            before = f" {self._before}" if edge.recurrent else ""
-            into.setdefault(edge.target, []).append(f"{labels.get(edge.source, '?')}{before}")
-        parts = [f"{node.label} takes {' and '.join(into[node.id])}" for node in self._diagram.nodes if node.id in into]
-        return "; ".join(parts)
+        return in_words(self._diagram, self._before) if self._diagram is not None else ""
 
     def box(self, node: str) -> QRectF:
         """Where a node stands, in this widget's pixels."""
@@ -156,15 +147,6 @@ class CellDiagramView(QWidget):
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
 
-    def _size_of(self, node: DiagramNode, text: QStaticText, line: float) -> tuple[float, float]:
-        width = text.size().width()
-        if node.kind == "operation":
-            height = line * 1.25 + 4
-            return max(height, width + 12), height
-        if node.kind == "value":
-            return max(line * 1.4, width + 10), line * 1.3 + 4
-        return max(line * 2.2, width + 20), line * 1.4 + 10
-
     def _lay_out(self) -> None:
         """The widest spacing that the page has room for, else the narrowest."""
         if self._laid_out:
@@ -190,7 +172,7 @@ class CellDiagramView(QWidget):
             text.setTextFormat(Qt.TextFormat.RichText)
             text.prepare(font=self.font())
             self._texts[node.id] = text
-            sizes[node.id] = self._size_of(node, text, line)
+            sizes[node.id] = node_size(node, text.size().width(), line)
         across, down = line * 2.0, line * 1.8
         for a in nodes:  # side by side: |Δx| must hold both halves and the gap between
             for b in nodes:
@@ -465,75 +447,3 @@ class CellDiagramView(QWidget):
                 QToolTip.hideText()
             return True
         return bool(super().event(event))
-
-
-def node_look(theme: Theme, kind: str) -> tuple[QColor, QColor, float]:
-    """Line, fill and line width of a kind of node."""
-    if kind == "gate":
-        return theme.series_text(1), theme.tint(1), 1.4
-    if kind == "operation":
-        return theme.color("muted"), theme.color("surface"), 1.3
-    if kind == "memory":
-        return theme.series_text(0), theme.color("surface"), 1.3
-    return theme.color("border"), theme.color("raised"), 1.0
-
-
-def drawable(diagram: CellDiagram | None) -> CellDiagram | None:
-    """What can be drawn of ``diagram``, for a plugin may describe anything: each id once, places that are numbers,
-    edges between nodes that there are."""
-    if diagram is None:
-        return None
-    nodes: dict[str, DiagramNode] = {}
-    for node in diagram.nodes:
-        if math.isfinite(node.x) and math.isfinite(node.y):
-            nodes.setdefault(node.id, node)
-    edges = [edge for edge in diagram.edges if edge.source in nodes and edge.target in nodes]
-    return CellDiagram(tuple(nodes.values()), tuple(edges))
-
-
-def memory_lanes(diagram: CellDiagram) -> list[list[str]]:
-    """Rows along which memory is carried: two or more that are kept, joined by arrows through operations alone."""
-    row = {node.id: node.y for node in diagram.nodes if node.kind in ("memory", "operation")}
-    kept = {node.id for node in diagram.nodes if node.kind == "memory"}
-    joined: dict[str, set[str]] = {name: {name} for name in row}
-    for edge in diagram.edges:
-        if edge.source in row and edge.target in row and abs(row[edge.source] - row[edge.target]) < 0.05:
-            both = joined[edge.source] | joined[edge.target]
-            for name in both:
-                joined[name] = both
-    lanes = {frozenset(names) for names in joined.values() if len(names & kept) > 1}
-    return [sorted(lane) for lane in lanes]
-
-
-def rounded_path(way: list[Point], radius: float = 5.0) -> QPainterPath:
-    """A polyline with its corners rounded."""
-    path = QPainterPath(QPointF(*way[0]))
-    for before, here, after in zip(way, way[1:], way[2:], strict=False):
-        a, b, c = QPointF(*before), QPointF(*here), QPointF(*after)
-        first, second = _toward(b, a, radius), _toward(b, c, radius)
-        path.lineTo(first)
-        path.quadTo(b, second)
-    path.lineTo(QPointF(*way[-1]))
-    return path
-
-
-def _toward(a: QPointF, b: QPointF, most: float) -> QPointF:
-    """From ``a`` towards ``b``, half the way at most."""
-    length = math.hypot(b.x() - a.x(), b.y() - a.y())
-    share = min(most / length, 0.5) if length else 0.0
-    return a + (b - a) * share
-
-
-def paint_head(painter: QPainter, way: list[Point], colour: QColor, size: float = 6.0) -> None:
-    """The head of an arrow that comes along ``way``."""
-    (ax, ay), (bx, by) = way[-2], way[-1]
-    angle = math.atan2(by - ay, bx - ax)
-    tip = QPointF(bx, by)
-    wings = [
-        QPointF(bx - size * math.cos(angle + turn), by - size * math.sin(angle + turn)) for turn in (0.45, -0.45)
-    ]
-    painter.save()
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(colour)
-    painter.drawPolygon(QPolygonF([tip, *wings]))
-    painter.restore()

@@ -5,7 +5,6 @@ Only the columns in view are painted, so a document of thousands of steps scroll
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -26,34 +25,13 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from workbench.shell.plots.cell_diagram import paint_head
+from workbench.shell.plots.arrows import paint_head
 from workbench.shell.plots.symbol_card import strip_image
-from workbench.shell.plots.unrolling import Unrolled, UnrolledSide, subscript
+from workbench.shell.plots.unrolled_layout import PlacedSide, place_sides
+from workbench.shell.plots.unrolling import Unrolled, subscript
 
 if TYPE_CHECKING:
     from workbench.shell.theme import Theme
-
-MARGIN = 10.0
-_ROOM = 26.0
-"""Pixels between two rows: room for an arrow."""
-_STAGGER, _JOIN = 10.0, 14.0
-"""Pixels between the two directions of a layer, and from there to the point where both meet."""
-_BETWEEN = 18.0
-"""Pixels between the boxes of two columns."""
-
-
-@dataclass(slots=True)
-class _Side:
-    """Where a side stands: ``left`` of its first column, ``width`` of each."""
-
-    side: UnrolledSide
-    left: float
-    width: float
-    boxes: list[tuple[float, float, float]]
-    """For each row (left within the column, top, width)."""
-    junctions: list[float]
-    """For each level with two directions, how high the point is where both meet; else -1."""
-
 
 class UnrolledView(QWidget):
     """``step_chosen(side, step)`` follows the mouse and the arrow keys."""
@@ -64,7 +42,7 @@ class UnrolledView(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._unrolled: Unrolled | None = None
-        self._sides: list[_Side] = []
+        self._sides: list[PlacedSide] = []
         self._size = QSize(200, 120)
         self._laid_out = False
         self._side, self._step = 0, 0
@@ -176,45 +154,9 @@ class UnrolledView(QWidget):
             return
         metrics = QFontMetricsF(self.font())
         line = metrics.height()
-        tall = self._box_height(line)
-        most = 0
-        x = MARGIN
-        top = line * 1.6 + 10  # the outputs' words
-        head = top + _ROOM + (22 if self._unrolled.attention is not None else 0)
-        rows_high = [sum(len(level) for level in side.levels()) for side in self._unrolled.sides]
-        both = [sum(1 for level in side.levels() if len(level) > 1) for side in self._unrolled.sides]
-        levels_high = [len(side.levels()) for side in self._unrolled.sides]
-        bodies = [
-            rows * tall + levels * _ROOM + double * (_STAGGER + _JOIN)
-            for rows, levels, double in zip(rows_high, levels_high, both, strict=True)
-        ]
-        body = max(bodies, default=0.0)
-        for number, side in enumerate(self._unrolled.sides):
-            words = [*side.steps[:400], *side.outputs[:400]]
-            widest = max((metrics.horizontalAdvance(word) for word in words), default=0.0)
-            double = any(len(level) > 1 for level in side.levels())
-            least = line * (5.4 if double else 3.6)
-            width = min(max(widest + 14, least), line * 9) + _BETWEEN
-            boxes: list[tuple[float, float, float]] = [(0.0, 0.0, 0.0)] * len(side.rows)
-            junctions: list[float] = []
-            y = head + body
-            for level in side.levels():
-                y -= _ROOM
-                for place, row in enumerate(level):
-                    y -= tall + (_STAGGER if place else 0.0)
-                    box_width = (width - _BETWEEN) * (0.46 if len(level) > 1 else 1.0)
-                    left = _BETWEEN / 2 + ((width - _BETWEEN) * 0.54 if place else 0.0)
-                    boxes[row] = (left, y, box_width)
-                y -= _JOIN if len(level) > 1 else 0.0
-                junctions.append(y if len(level) > 1 else -1.0)
-            if number:
-                x += width * 0.6
-            self._sides.append(_Side(side, x, width, boxes, junctions))
-            x += width * max(1, len(side.steps))
-            most = max(most, len(side.steps))
-        self._head, self._floor = top, head + body
-        title = line + 6 if self._unrolled.decodes else 0.0
-        self._size = QSize(int(x + MARGIN), int(self._floor + line * 1.8 + title + MARGIN))
+        placed = place_sides(self._unrolled, line, self._box_height(line), metrics.horizontalAdvance)
+        self._sides, self._head, self._floor = placed.sides, placed.head, placed.floor
+        self._size = QSize(int(placed.width), int(placed.height))
 
     def _box_height(self, line: float) -> float:
         known = self._unrolled is not None and self._unrolled.known
@@ -235,7 +177,7 @@ class UnrolledView(QWidget):
                 return number, step
         return None
 
-    def _box(self, place: _Side, row: int, step: int) -> QRectF:
+    def _box(self, place: PlacedSide, row: int, step: int) -> QRectF:
         left, top, width = place.boxes[row]
         tall = self._box_height(QFontMetricsF(self.font()).height())
         return QRectF(place.left + step * place.width + left, top, width, tall)
@@ -262,7 +204,7 @@ class UnrolledView(QWidget):
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 6, 6)
         painter.end()
 
-    def _paint_side(self, painter: QPainter, number: int, place: _Side, seen: QRect) -> None:
+    def _paint_side(self, painter: QPainter, number: int, place: PlacedSide, seen: QRect) -> None:
         count = len(place.side.steps)
         first = max(0, int((seen.left() - place.left) // place.width) - 1)
         last = min(count, int((seen.right() - place.left) // place.width) + 2)
@@ -298,7 +240,7 @@ class UnrolledView(QWidget):
             painter.drawLine(QPointF(ax, ay), QPointF(bx, by))
         paint_head(painter, way, colour, 5.0)
 
-    def _paint_arrows(self, painter: QPainter, number: int, place: _Side, step: int, *, lit: bool) -> None:
+    def _paint_arrows(self, painter: QPainter, number: int, place: PlacedSide, step: int, *, lit: bool) -> None:
         """The arrows of a column: up through the layers, and sideways from the step before (or after)."""
         side = place.side
         here = self._is_lit(number, step)
@@ -340,7 +282,9 @@ class UnrolledView(QWidget):
             ends = (a.left() - 1, b.right() + 1) if layer.backward else (a.right() + 1, b.left() - 1)
             self._arrow(painter, [(ends[0], y), (ends[1], y)], lit=lit, time=True)
 
-    def _paint_column(self, painter: QPainter, number: int, place: _Side, step: int, metrics: QFontMetricsF) -> None:
+    def _paint_column(
+        self, painter: QPainter, number: int, place: PlacedSide, step: int, metrics: QFontMetricsF
+    ) -> None:
         theme, side, line = self._theme, place.side, metrics.height()
         lit = self._is_lit(number, step)
         left = place.left + step * place.width + 4
