@@ -10,7 +10,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QHelpEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from workbench.shell.plots.cell_diagram import paint_head
+from workbench.shell.plots.arrows import paint_head
 from workbench.shell.theme import SMALL_FACTOR
 
 if TYPE_CHECKING:
