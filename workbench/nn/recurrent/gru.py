@@ -14,6 +14,7 @@ from workbench.nn.initialisation import initialise_blocks
 from workbench.nn.masks import last_state
 from workbench.nn.recurrent.base import Array, RecurrentLayer, State, TorchLayer, sigmoid
 from workbench.nn.recurrent.gru_before import GruBeforeLayer
+from workbench.nn.recurrent.ragged import ragged
 from workbench.nn.recurrent.scans import gru_scan
 
 
@@ -35,9 +36,15 @@ class GruLayer(TorchLayer):
             gates = 2 * self.hidden_size
             candidate_bias = bias_hh[gates:]
             bias = bias_ih + functional.pad(bias_hh[:gates], (0, self.hidden_size))
-            pre = functional.linear(x.transpose(0, 1).contiguous(), weight_ih, bias).to(weight_hh.dtype)
-            initial = self.zero_state(pre[0]) if state is None else state
-            states = gru_scan(pre, initial, weight_hh, candidate_bias).transpose(0, 1)
+            rows = ragged(lengths, x.shape[1])
+            given = x.transpose(0, 1).contiguous() if rows is None else rows.pack(x)
+            pre = functional.linear(given, weight_ih, bias).to(weight_hh.dtype)
+            initial = pre.new_zeros(x.shape[0], self.hidden_size) if state is None else state
+            if rows is None:
+                states = gru_scan(pre, initial, weight_hh, candidate_bias).transpose(0, 1)
+            else:
+                flat = gru_scan(pre, initial[rows.order], weight_hh, candidate_bias, rows.sizes)
+                states = rows.unpack(flat, x.shape[0])
         else:
             states, _ = self._by_torch(x, None if state is None else state.unsqueeze(0))
         return states, last_state(states, lengths)

@@ -11,6 +11,7 @@ from torch.nn import functional
 from workbench.nn.initialisation import RecurrentInit, initialise_blocks
 from workbench.nn.masks import last_state
 from workbench.nn.recurrent.base import Array, State, TorchLayer
+from workbench.nn.recurrent.ragged import ragged
 from workbench.nn.recurrent.scans import Nonlinearity, rnn_scan
 
 
@@ -35,9 +36,15 @@ class RnnLayer(TorchLayer):
     def forward(self, x: Tensor, lengths: Tensor, state: State = None) -> tuple[Tensor, State]:
         if x.device.type == "cpu":
             weight_ih, weight_hh, bias_ih, bias_hh = self.weights
-            pre = functional.linear(x.transpose(0, 1).contiguous(), weight_ih, bias_ih + bias_hh).to(weight_hh.dtype)
-            initial = self.zero_state(pre[0]) if state is None else state
-            states = rnn_scan(pre, initial, weight_hh, self.nonlinearity).transpose(0, 1)
+            rows = ragged(lengths, x.shape[1])
+            given = x.transpose(0, 1).contiguous() if rows is None else rows.pack(x)
+            pre = functional.linear(given, weight_ih, bias_ih + bias_hh).to(weight_hh.dtype)
+            initial = pre.new_zeros(x.shape[0], self.hidden_size) if state is None else state
+            if rows is None:
+                states = rnn_scan(pre, initial, weight_hh, self.nonlinearity).transpose(0, 1)
+            else:
+                flat = rnn_scan(pre, initial[rows.order], weight_hh, self.nonlinearity, rows.sizes)
+                states = rows.unpack(flat, x.shape[0])
         else:
             states, _ = self._by_torch(x, None if state is None else state.unsqueeze(0))
         return states, last_state(states, lengths)

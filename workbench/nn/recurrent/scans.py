@@ -11,8 +11,9 @@ autograd instead, so double backward is exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import accumulate
 from typing import Any, Literal
 
 import torch
@@ -22,47 +23,88 @@ from workbench.nn.functions import apply
 from workbench.nn.recurrent.squash import by_sigmoid
 
 Nonlinearity = Literal["tanh", "relu"]
+Sizes = tuple[int, ...]
+"""Rows of each step, where those whose sequence has ended are left out."""
 BLOCK = 1 << 17
 """Values of a block in the GRU's backward pass: 512 kB a temporary."""
 
 
-def rnn_scan(pre: Tensor, initial: Tensor, weight: Tensor, nonlinearity: Nonlinearity) -> Tensor:
-    """hₜ = φ(preₜ + W hₜ₋₁): ``pre`` (T, B, H) and ``initial`` (B, H) → states (T, B, H). ``weight`` (H, H)."""
-    states: Tensor = apply(_RnnScan, pre, initial, weight, nonlinearity)
-    return states
+def rnn_scan(
+    pre: Tensor, initial: Tensor, weight: Tensor, nonlinearity: Nonlinearity, sizes: Sizes | None = None
+) -> Tensor:
+    """hₜ = φ(preₜ + W hₜ₋₁): ``pre`` (T, B, H) and ``initial`` (B, H) → states (T, B, H). ``weight`` (H, H).
+
+    With ``sizes``, the number of rows of each step, never rising, ``pre`` and the states are (Σ ``sizes``, H): step
+    after step only the rows that go on.
+    """
+    flat: Tensor = apply(_RnnScan, pre.flatten(0, -2), initial, weight, nonlinearity, sizes or _even(pre))
+    return flat.view(*pre.shape[:-1], -1)
 
 
-def gru_scan(pre: Tensor, initial: Tensor, weight: Tensor, candidate_bias: Tensor) -> Tensor:
+def gru_scan(
+    pre: Tensor, initial: Tensor, weight: Tensor, candidate_bias: Tensor, sizes: Sizes | None = None
+) -> Tensor:
     """GRU with the reset gate after the recurrent product, as torch has it: ``pre`` (T, B, 3H) → states (T, B, H).
 
     r, z = σ(pre + U h); n = tanh(pre_n + r ∘ (U_n h + ``candidate_bias``)); h' = (1 - z) ∘ n + z ∘ h. ``weight`` is U
-    (3H, H) in the order reset, update, candidate.
+    (3H, H) in the order reset, update, candidate; ``sizes`` as in :func:`rnn_scan`.
     """
-    states: Tensor = apply(_GruScan, pre, initial, weight, candidate_bias)
-    return states
+    flat: Tensor = apply(_GruScan, pre.flatten(0, -2), initial, weight, candidate_bias, sizes or _even(pre))
+    return flat.view(*pre.shape[:-1], -1)
 
 
-def plain_rnn(pre: Tensor, initial: Tensor, weight: Tensor, nonlinearity: Nonlinearity) -> Tensor:
+def plain_rnn(
+    pre: Tensor, initial: Tensor, weight: Tensor, nonlinearity: Nonlinearity, sizes: Sizes | None = None
+) -> Tensor:
     """:func:`rnn_scan` as a loop that autograd records."""
     states, hidden = [], initial
     activate = torch.tanh if nonlinearity == "tanh" else torch.relu
-    for step in pre:
-        hidden = activate(step + hidden @ weight.t())
+    for step in pre.split_with_sizes(list(sizes)) if sizes else pre:
+        hidden = activate(step + hidden[: len(step)] @ weight.t())
         states.append(hidden)
-    return torch.stack(states)
+    return torch.cat(states) if sizes else torch.stack(states)
 
 
-def plain_gru(pre: Tensor, initial: Tensor, weight: Tensor, candidate_bias: Tensor) -> Tensor:
+def plain_gru(
+    pre: Tensor, initial: Tensor, weight: Tensor, candidate_bias: Tensor, sizes: Sizes | None = None
+) -> Tensor:
     """:func:`gru_scan` as a loop that autograd records."""
     size = initial.shape[1]
     states, hidden = [], initial
-    for step in pre:
+    for step in pre.split_with_sizes(list(sizes)) if sizes else pre:
+        hidden = hidden[: len(step)]
         recurrent = hidden @ weight.t()
         reset, update = torch.sigmoid(step[:, : 2 * size] + recurrent[:, : 2 * size]).chunk(2, dim=1)
         candidate = torch.tanh(step[:, 2 * size :] + reset * (recurrent[:, 2 * size :] + candidate_bias))
         hidden = candidate + update * (hidden - candidate)
         states.append(hidden)
-    return torch.stack(states)
+    return torch.cat(states) if sizes else torch.stack(states)
+
+
+def _even(pre: Tensor) -> Sizes:
+    return (pre.shape[1],) * pre.shape[0]
+
+
+def _going_on(before: Sequence[Tensor], sizes: Sizes) -> list[Tensor]:
+    """Of each step's rows those that the next step has too."""
+    return [rows if len(rows) == size else rows[:size] for rows, size in zip(before, sizes, strict=False)]
+
+
+class _Rows:
+    """Where the rows of each step stand among all: ``states`` of a scan begin with the B rows of the start."""
+
+    def __init__(self, batch: int, sizes: Sizes) -> None:
+        self.sizes = list(sizes)
+        self.even = sizes[-1] == batch
+        self.starts = list(accumulate(self.sizes, initial=0))
+        self.index: Tensor | None = None
+        if not self.even:
+            before = (0, *(batch + start for start in self.starts[:-2]))
+            self.index = torch.cat([torch.arange(b, b + n) for b, n in zip(before, self.sizes, strict=True)])
+
+    def before(self, states: Tensor, part: slice) -> Tensor:
+        """The states (·, H) that the rows ``part`` went on from."""
+        return states[part] if self.index is None else states.index_select(0, self.index[part])
 
 
 def _replay(ctx: Any, loop: Callable[..., Tensor], inputs: tuple[Tensor, ...], gradient: Tensor) -> list[Tensor | None]:
@@ -74,114 +116,133 @@ def _replay(ctx: Any, loop: Callable[..., Tensor], inputs: tuple[Tensor, ...], g
 
 class _RnnScan(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, pre: Tensor, initial: Tensor, weight: Tensor, nonlinearity: Nonlinearity) -> Tensor:
-        steps, batch, size = pre.shape
-        states = pre.new_empty(steps + 1, batch, size)
-        states[0] = initial
+    def forward(
+        ctx: Any, pre: Tensor, initial: Tensor, weight: Tensor, nonlinearity: Nonlinearity, sizes: Sizes
+    ) -> Tensor:
+        batch, size = initial.shape
+        states = pre.new_empty(batch + len(pre), size)
+        states[:batch] = initial
         transposed = weight.t()
-        at, pre_at = states.unbind(), pre.unbind()
+        at, pre_at = states.split_with_sizes([batch, *sizes]), pre.split_with_sizes(list(sizes))
         if nonlinearity == "tanh" and by_sigmoid(initial):
             shift = pre.new_full((), -1.0)
-            for step in range(steps):
+            for now, before, given in zip(at[1:], _going_on(at, sizes), pre_at, strict=True):
                 # tanh(v) = 2 σ(2v) − 1, and the doubling costs nothing in the product
-                hidden = torch.addmm(pre_at[step], at[step], transposed, beta=2, alpha=2, out=at[step + 1])
+                hidden = torch.addmm(given, before, transposed, beta=2, alpha=2, out=now)
                 torch.add(shift, hidden.sigmoid_(), alpha=2, out=hidden)
         else:
-            for step in range(steps):
-                hidden = torch.addmm(pre_at[step], at[step], transposed, out=at[step + 1])
+            for now, before, given in zip(at[1:], _going_on(at, sizes), pre_at, strict=True):
+                hidden = torch.addmm(given, before, transposed, out=now)
                 hidden.tanh_() if nonlinearity == "tanh" else hidden.relu_()
-        after = states[1:]
+        after = states[batch:]
         # saved as the output it is, so that torch notices a change in place; ctx keeps the whole with h₀ in front
         ctx.save_for_backward(pre, initial, weight, after)
-        ctx.states, ctx.nonlinearity = states, nonlinearity
+        ctx.states, ctx.nonlinearity, ctx.sizes = states, nonlinearity, sizes
         return after
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         pre, initial, weight, after = ctx.saved_tensors
         nonlinearity: Nonlinearity = ctx.nonlinearity
+        sizes: Sizes = ctx.sizes
         if torch.is_grad_enabled():
-            found = _replay(ctx, partial(plain_rnn, nonlinearity=nonlinearity), (pre, initial, weight), gradients[0])
-            return (*found, None)
-        states: Tensor = ctx.states
+            loop = partial(plain_rnn, nonlinearity=nonlinearity, sizes=sizes)
+            return (*_replay(ctx, loop, (pre, initial, weight), gradients[0]), None, None)
         arriving = gradients[0].clone(memory_format=torch.contiguous_format)
-        at, after_at = arriving.unbind(), after.unbind()
         d_initial = torch.zeros_like(initial)
-        for step in range(len(at) - 1, -1, -1):
+        at, after_at = arriving.split_with_sizes(list(sizes)), after.split_with_sizes(list(sizes))
+        before_at = _going_on((d_initial, *at), sizes)
+        for now, value, before in zip(reversed(at), reversed(after_at), reversed(before_at), strict=True):
             if nonlinearity == "tanh":
-                torch.ops.aten.tanh_backward.grad_input(at[step], after_at[step], grad_input=at[step])
+                torch.ops.aten.tanh_backward.grad_input(now, value, grad_input=now)
             else:
-                torch.ops.aten.threshold_backward.grad_input(at[step], after_at[step], 0, grad_input=at[step])
-            (at[step - 1] if step else d_initial).addmm_(at[step], weight)
+                torch.ops.aten.threshold_backward.grad_input(now, value, 0, grad_input=now)
+            before.addmm_(now, weight)
         # the gradient of the recurrent weights, Σₜ δₜᵀ hₜ₋₁, as one product
-        d_weight = arriving.view(-1, arriving.shape[-1]).t() @ states[:-1].view(-1, states.shape[-1])
-        return arriving, d_initial, d_weight, None
+        d_weight = arriving.t() @ _Rows(len(initial), sizes).before(ctx.states, slice(0, len(arriving)))
+        return arriving, d_initial, d_weight, None, None
 
 
 class _GruScan(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, pre: Tensor, initial: Tensor, weight: Tensor, candidate_bias: Tensor) -> Tensor:
-        steps, batch, size = pre.shape[0], pre.shape[1], initial.shape[1]
-        states = pre.new_empty(steps + 1, batch, size)
-        states[0] = initial
+    def forward(ctx: Any, pre: Tensor, initial: Tensor, weight: Tensor, candidate_bias: Tensor, sizes: Sizes) -> Tensor:
+        batch, size = initial.shape
+        each = list(sizes)
+        states = pre.new_empty(batch + len(pre), size)
+        states[:batch] = initial
         # gates: what the recurrent product is added to; it becomes r, z and U_n h + b in place
         gates = pre.clone(memory_format=torch.contiguous_format)
-        gates[:, :, 2 * size :] = candidate_bias
-        candidates = pre.new_empty(steps, batch, size)
+        gates[:, 2 * size :] = candidate_bias
+        candidates = pre.new_empty(len(pre), size)
         transposed = weight.t()
-        at, gates_at, candidate_at = states.unbind(), gates.unbind(), candidates.unbind()
-        sigmoid_at = gates[:, :, : 2 * size].unbind()
-        reset_at, update_at = gates[:, :, :size].unbind(), gates[:, :, size : 2 * size].unbind()
-        recurrent_at, input_at = gates[:, :, 2 * size :].unbind(), pre[:, :, 2 * size :].unbind()
+        at = states.split_with_sizes([batch, *each])
         quick, shift = by_sigmoid(initial), pre.new_full((), -1.0)
-        for step in range(steps):
-            gates_at[step].addmm_(at[step], transposed)
-            sigmoid_at[step].sigmoid_()
-            candidate = torch.addcmul(input_at[step], reset_at[step], recurrent_at[step], out=candidate_at[step])
+        for now, before, gate, opened, reset, update, recurrent, given, candidate in zip(
+            at[1:],
+            _going_on(at, sizes),
+            gates.split_with_sizes(each),
+            gates[:, : 2 * size].split_with_sizes(each),
+            gates[:, :size].split_with_sizes(each),
+            gates[:, size : 2 * size].split_with_sizes(each),
+            gates[:, 2 * size :].split_with_sizes(each),
+            pre[:, 2 * size :].split_with_sizes(each),
+            candidates.split_with_sizes(each),
+            strict=True,
+        ):
+            gate.addmm_(before, transposed)
+            opened.sigmoid_()
+            torch.addcmul(given, reset, recurrent, out=candidate)
             if quick:
                 torch.add(shift, candidate.mul_(2.0).sigmoid_(), alpha=2, out=candidate)
             else:
                 candidate.tanh_()
-            torch.lerp(candidate, at[step], update_at[step], out=at[step + 1])
-        after = states[1:]
+            torch.lerp(candidate, before, update, out=now)
+        after = states[batch:]
         ctx.save_for_backward(pre, initial, weight, candidate_bias, after)
-        ctx.states, ctx.gates, ctx.candidates = states, gates, candidates
+        ctx.states, ctx.gates, ctx.candidates, ctx.sizes = states, gates, candidates, sizes
         return after
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         *inputs, after = ctx.saved_tensors
+        sizes: Sizes = ctx.sizes
         if torch.is_grad_enabled():
-            return tuple(_replay(ctx, plain_gru, tuple(inputs), gradients[0]))
-        weight = inputs[2]
+            return (*_replay(ctx, partial(plain_gru, sizes=sizes), tuple(inputs), gradients[0]), None)
+        weight, initial = inputs[2], inputs[1]
         states, gates, candidates = ctx.states, ctx.gates, ctx.candidates
-        steps, batch, size = candidates.shape
-        reset, update, recurrent = gates.split(size, dim=2)
+        (batch, size), each, rows = initial.shape, list(sizes), _Rows(len(initial), sizes)
+        reset, update, recurrent = gates.chunk(3, dim=1)
         arriving = gradients[0].clone(memory_format=torch.contiguous_format)
         # what the gradient arriving at hₜ is multiplied with on its way to r, z and the recurrent product; filled for
         # a block of steps at once, a block being what stays in the cache
-        factors = gates.new_empty(steps, batch, 3, size)
-        flat = factors.view(steps, batch, 3 * size)
-        at, update_at, factor_at, flat_at = arriving.unbind(), update.unbind(), factors.unbind(), flat.unbind()
-        wide_at = arriving.unsqueeze(2).unbind()
-        d_weight, d_bias, d_initial = torch.zeros_like(weight), weight.new_zeros(size), torch.zeros_like(inputs[1])
+        factors = gates.new_empty(len(candidates), 3, size)
+        flat = factors.view(-1, 3 * size)
+        d_weight, d_bias, d_initial = torch.zeros_like(weight), weight.new_zeros(size), torch.zeros_like(initial)
+        at, update_at, factor_at, flat_at = (
+            arriving.split_with_sizes(each),
+            update.split_with_sizes(each),
+            factors.split_with_sizes(each),
+            flat.split_with_sizes(each),
+        )
+        wide_at = arriving.unsqueeze(1).split_with_sizes(each)
+        before_at = _going_on((d_initial, *at), sizes)
         one = candidates.new_ones(())
         width = max(1, BLOCK // (batch * size))
-        for first in range((steps - 1) // width * width, -1, -width):
-            part = slice(first, min(first + width, steps))
+        for first in range((len(each) - 1) // width * width, -1, -width):
+            stop = min(first + width, len(each))
+            part = slice(rows.starts[first], rows.starts[stop])
             r, z, n, rest = reset[part], update[part], candidates[part], recurrent[part]
             closed = 1.0 - z
             to_candidate = torch.addcmul(one, n, n, value=-1).mul_(closed)
-            torch.mul(to_candidate, r, out=factors[part, :, 2])
-            torch.mul(factors[part, :, 2], torch.addcmul(rest, r, rest, value=-1), out=factors[part, :, 0])
+            torch.mul(to_candidate, r, out=factors[part, 2])
+            torch.mul(factors[part, 2], torch.addcmul(rest, r, rest, value=-1), out=factors[part, 0])
             # (1 − z) z (h − n) by way of the new state, which is n + z (h − n)
-            torch.mul(after[part] - n, closed, out=factors[part, :, 1])
-            for step in range(part.stop - 1, first - 1, -1):
+            torch.mul(after[part] - n, closed, out=factors[part, 1])
+            for step in range(stop - 1, first - 1, -1):
                 factor_at[step].mul_(wide_at[step])
-                before = at[step - 1] if step else d_initial
-                before.addcmul_(at[step], update_at[step]).addmm_(flat_at[step], weight)
-            d_weight.addmm_(flat[part].view(-1, 3 * size).t(), states[part].view(-1, size))
-            d_bias += factors[part, :, 2].sum((0, 1))
+                before_at[step].addcmul_(at[step], update_at[step]).addmm_(flat_at[step], weight)
+            d_weight.addmm_(flat[part].t(), rows.before(states, part))
+            d_bias += factors[part, 2].sum(0)
             # from here on the gradient at the input's part, which the reset gate does not scale
-            torch.mul(to_candidate, arriving[part], out=factors[part, :, 2])
-        return flat, d_initial, d_weight, d_bias
+            torch.mul(to_candidate, arriving[part], out=factors[part, 2])
+        return flat, d_initial, d_weight, d_bias, None
