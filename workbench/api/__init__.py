@@ -19,6 +19,7 @@ from workbench.api.contributions import (
 from workbench.api.diagrams import CellDiagram, DiagramEdge, DiagramNode, Symbol
 from workbench.api.errors import Cancelled, WorkbenchError
 from workbench.api.events import Event
+from workbench.api.forecasts import Forecast, Interval
 from workbench.api.hooks import API_VERSION, hookimpl
 from workbench.api.io import SPLITS, Finding, ImportedRecord, ImportStream, Sniff, StoredRecord
 from workbench.api.params import Params, ParamSpec, describe, option, validate
@@ -35,6 +36,7 @@ from workbench.api.results import (
     TokenLabels,
     Translation,
 )
+from workbench.api.series import ChannelRole, Clock, Series, season_of
 from workbench.api.shapes import Compatibility, IOShape, Trait, compatibility
 from workbench.api.trace import LayerTrace, Trace
 from workbench.api.trees import LabelledTree
@@ -47,7 +49,9 @@ __all__ = [
     "Cancelled",
     "CellDiagram",
     "Catalogue",
+    "ChannelRole",
     "ClassProbabilities",
+    "Clock",
     "Command",
     "Compatibility",
     "Contribution",
@@ -57,11 +61,13 @@ __all__ = [
     "Event",
     "Exporter",
     "Finding",
+    "Forecast",
     "IOShape",
     "ImportStream",
     "ImportedRecord",
     "Importer",
     "InferenceView",
+    "Interval",
     "LabelledSpan",
     "LabelledTree",
     "LabelledText",
@@ -81,6 +87,7 @@ __all__ = [
     "Result",
     "Runner",
     "Sample",
+    "Series",
     "Sniff",
     "StoredRecord",
     "Symbol",
@@ -97,5 +104,6 @@ __all__ = [
     "describe",
     "hookimpl",
     "option",
+    "season_of",
     "validate",
 ]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
+from workbench.api.series import Series
 from workbench.api.trees import LabelledTree
 
 
@@ -183,4 +184,5 @@ BUILT_IN_RECORD_TYPES: tuple[RecordType, ...] = (
     RecordType(TextPair, "pair of texts", "pairs of texts"),
     RecordType(LabelledText, "labelled text", "labelled texts"),
     RecordType(LabelledTree, "labelled tree", "labelled trees"),
+    RecordType(Series, "series", "series"),
 )
