@@ -30,8 +30,8 @@ from workbench.testing.tasks import GeneratedTasks
 
 EXAMPLE = Path(__file__).parents[1] / "third_party" / "recurra-example-plugin"
 SMALL_SIZE = 6
-FEW = {"text": 10, "generated_series": 5}
-"""Training records of the kinds whose records are long; 36 of every other."""
+FEW = {"text": 8, "generated_series": 4}
+"""Training records of the kinds whose records are long; 24 of every other."""
 
 
 @cache
@@ -147,7 +147,7 @@ def all_pairs() -> list[tuple[Task, Architecture]]:
 
 def records_for(task: Task) -> dict[str, list[Record]]:
     """A small data set for ``task``: of a sample made for it, generated, or of any sample of its record type."""
-    few = FEW.get(task.record, 36)
+    few = FEW.get(task.record, 24)
     samples = [sample for sample in loaded().catalogue.samples() if sample.record == task.record]
     samples.sort(key=lambda sample: sample.task != task.id)
     if samples and (samples[0].task == task.id or task.record not in GENERATORS):
