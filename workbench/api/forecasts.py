@@ -44,9 +44,9 @@ class Forecast:
 
     ``times`` (H,) are the forecast steps and ``history_times`` (N,) those of ``history`` (N, C), the end of what was
     read, both in what ``clock`` counts ("none", "ordinal", "datetime": ns since 1970, UTC). ``mean`` (H, C) is the
-    point forecast; ``quantiles[q]`` (H, C) belongs to ``levels[q]`` (0.1, 0.5, …), rising. ``baselines`` are what the naive,
-    seasonal naive, drift and linear methods say, (H, C) each. ``actual`` (H, C) is what really came, where it is known
-    (a backtest). ``notice`` is a sentence for the person ("two gaps were filled").
+    point forecast; ``quantiles[q]`` (H, C) belongs to ``levels[q]`` (0.1, 0.5, …), rising. ``baselines`` are what the
+    naive, seasonal naive, drift and linear methods say, (H, C) each. ``actual`` (H, C) is what really came, where it
+    is known (a backtest). ``notice`` is a sentence for the person ("two gaps were filled").
     """
 
     KIND: ClassVar[str] = "forecast"
