@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from workbench.nn.masks import sequence_mask
-from workbench.nn.recurrent import RecurrentEncoder, scan
+from workbench.nn.recurrent import RecurrentEncoder, scan, scan_backward
 from workbench.nn.recurrent.cells import CELLS, make_layer
 from workbench.nn.recurrent.gru_before import GruBeforeLayer
 from workbench.nn.recurrent.layers import RecurrentLayer
@@ -179,7 +179,7 @@ def test_gradients_do_not_depend_on_the_block(variant: str, monkeypatch: pytest.
     layer, x = _layer(variant), _x()
     found = []
     for block in (1, 2 * 4 * 2 * H, 1 << 18):  # one step; some steps, the last block shorter; all
-        monkeypatch.setattr(scan, "BLOCK", block)
+        monkeypatch.setattr(scan_backward, "BLOCK", block)
         states, _ = layer(x, torch.full((4,), 7))
         found.append(torch.autograd.grad(states.square().sum(), list(layer.parameters())))
     for other in found[1:]:
