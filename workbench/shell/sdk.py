@@ -50,6 +50,16 @@ class PanelContext:
     """What a panel or an inference view may use.
 
     ``run`` and ``dataset`` answer what is selected now (or None). ``submit(job, on_result, on_error)`` asks a worker.
+    ``predict(on_result, on_error, texts=…, inputs=…, options=…)`` asks the model of the selected run, the live one
+    while it learns; ``inputs`` are records as JSON; ``on_result`` gets the job's value ({"result_kind", "results",
+    "epoch", "notice"}). It answers a handle to cancel, or None where there is no model.
+
+    In the stage Use (``settings["place"] == "use"``) an inference view may, besides ``show_result``, have
+
+    - ``asks_itself = True``: it brings its own input, fills the page and calls ``predict`` when it likes; the stage
+      calls its ``ask()`` when it is shown and whenever the model has changed (another run, another epoch);
+    - ``options() -> dict`` and a signal ``options_changed``: sent with what is typed, which is asked anew;
+    - ``placeholder``: what the empty input says; ``several_readings = True``: the stage offers n-best answers.
     """
 
     theme: Theme
@@ -58,6 +68,7 @@ class PanelContext:
     dataset: Callable[[], Any] = lambda: None
     events: EventFeed = field(default_factory=EventFeed)
     submit: Callable[..., Any] = lambda *_arguments: None
+    predict: Callable[..., Any] = lambda *_arguments, **_options: None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 

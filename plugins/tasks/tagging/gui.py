@@ -51,6 +51,8 @@ class TokenLabelsView(QWidget):
     """
 
     token_chosen = Signal(int)
+    several_readings = True
+    placeholder = "Type or paste a sentence; the answer follows as you type."
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.api import Result, TokenLabels, Trace, WorkbenchError
+from workbench.api import ClassProbabilities, Forecast, Result, TokenLabels, Trace, Translation, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.shell.session import Session
 
-_RESULTS: dict[str, type[Result]] = {TokenLabels.KIND: TokenLabels}
+_RESULTS: dict[str, type[Result]] = {
+    cls.KIND: cls for cls in (TokenLabels, ClassProbabilities, Translation, Forecast)
+}
 
 
 def is_live(session: Session) -> bool:
@@ -70,8 +72,31 @@ def result_from(kind: str, values: Any) -> Any:
     return cls.from_json(values) if cls is not None else values
 
 
+def ask_model(
+    session: Session,
+    on_result: Callable[[Mapping[str, Any]], object],
+    on_error: Callable[[WorkbenchError], object],
+    *,
+    texts: Sequence[str] | None = None,
+    inputs: Sequence[Mapping[str, Any]] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Any:
+    """Ask the model of the selected run; the handle of the job, or None where there is no model."""
+    run = session.run
+    if run is None or not has_model(session):
+        return None
+    job: dict[str, Any] = {"job": "predict", "run": str(run.path), "options": dict(options or {})}
+    if inputs is not None:
+        job["inputs"] = [dict(one) for one in inputs]
+    else:
+        job["texts"] = list(texts or ())
+    return session.submit({**job, "live": is_live(session)}, on_result, on_error)
+
+
 def summary_of(result: Any) -> str:
     """One line of text for a result of any kind."""
+    if isinstance(result, Mapping):  # of a plugin's own kind
+        return str(result.get("text", result))
     summary = getattr(result, "summary", None)
     return str(summary()) if callable(summary) else str(result)
 

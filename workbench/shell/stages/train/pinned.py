@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from workbench.api import TokenLabels
 from workbench.api.events import SamplePrediction
 from workbench.shell.plugin_frame import PluginFrame
-from workbench.shell.sdk import PanelContext
 from workbench.shell.session import Session
+from workbench.shell.stages.model_state import result_from, summary_of
+from workbench.shell.stages.plugin_views import plugin_view
 from workbench.shell.widgets import Card, FlowText, Muted, Piece, ScrollColumn
 
 MAXIMUM_INPUTS = 5
@@ -31,7 +32,7 @@ class PinnedCard(Card):
         self._list = QVBoxLayout(holder)
         self._list.setContentsMargins(0, 0, 4, 0)
         self._list.setSpacing(6)
-        self._note = Muted("Sentences pinned for this run are tagged here after each epoch.")
+        self._note = Muted("What is pinned for this run is answered here after each epoch.")
         self._before = Muted("")
         self._before_text = FlowText()
         self._list.addWidget(self._note)
@@ -78,25 +79,10 @@ class PinnedCard(Card):
             self._before_text.show()
 
     def _make_view(self, kind: str) -> QWidget:
-        catalogue = self.session.catalogue
-        contribution = catalogue.inference_view(kind)
+        contribution = self.session.catalogue.inference_view(kind)
         if contribution is None:
             return FlowText()
-        context = PanelContext(
-            theme=self.session.theme,
-            notify=self.session.notify,
-            run=lambda: self.session.run,
-            dataset=lambda: self.session.dataset,
-            submit=self.session.submit,
-            settings={"compact": True},
-        )
-        factory = contribution.factory
-        return PluginFrame(
-            lambda: factory.resolve()(context),
-            contribution,
-            self.session.problems,
-            plugin=catalogue.owner(contribution),
-        )
+        return plugin_view(self.session, contribution, {"compact": True, "place": "train"})
 
     def _show(self, view: QWidget, kind: str, result: Mapping[str, Any]) -> None:
         if isinstance(view, FlowText):
@@ -107,14 +93,14 @@ class PinnedCard(Card):
             return  # it has failed and says so
         try:
             shown: Any = view.widget
-            shown.show_result(parse_result(kind, result))
+            shown.show_result(result_from(kind, result))
         except Exception as error:
             view.fail(error)
 
     def pieces(self, kind: str, result: Mapping[str, Any], *, faded: bool = False) -> list[Piece]:
         """A result as flowing text."""
         if kind != TokenLabels.KIND:
-            return [Piece(str(result.get("text", result)), faded=faded)]
+            return [Piece(summary_of(result_from(kind, result)), faded=faded)]
         return token_pieces(TokenLabels.from_json(result), self._label_order, faded=faded)
 
 
@@ -146,8 +132,3 @@ def token_pieces(labels: TokenLabels, order: dict[str, int], *, faded: bool = Fa
             pieces.append(Piece(token, label, series, tip, faded))
         position += 1
     return pieces
-
-
-def parse_result(kind: str, result: Mapping[str, Any]) -> Any:
-    """The typed result where its type is known here, else the plain values."""
-    return TokenLabels.from_json(result) if kind == TokenLabels.KIND else result

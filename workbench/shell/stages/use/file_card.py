@@ -24,13 +24,13 @@ class FileCard(Card):
     """Files in, answers out, on the worker; one at a time."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__("A whole file", parent, subtitle="text, CoNLL columns, CoNLL-U or JSON lines")
+        super().__init__("A whole file", parent, subtitle="of any format that can be imported for this task")
         self.session = session
         self.ask_input: Callable[[QWidget], str] = _ask_input
         self.ask_output: Callable[[QWidget, Path], str] = _ask_output
         self._handle: Any = None
         self._looking = False
-        self.choose_button = Button("Tag a file…", on_click=self.choose, tip="Answers are written to a new file")
+        self.choose_button = Button("Answer a file…", on_click=self.choose, tip="Answers are written to a new file")
         self.cancel_button = Button("Cancel", on_click=self.cancel)
         self.status = Muted("Each record of the file is answered and written beside it.")
         self.bar = QProgressBar()
@@ -154,10 +154,10 @@ class FileCard(Card):
 
 
 def _ask_input(parent: QWidget) -> str:
-    return QFileDialog.getOpenFileName(parent, "File to tag")[0]
+    return QFileDialog.getOpenFileName(parent, "File with inputs")[0]
 
 
 def _ask_output(parent: QWidget, source: Path) -> str:
-    proposed = source.with_name(f"{source.stem}-tagged.jsonl")
+    proposed = source.with_name(f"{source.stem}-answers.jsonl")
     kinds = "JSON lines (*.jsonl);;Text (*.txt);;CoNLL columns (*.conll);;All files (*)"
     return QFileDialog.getSaveFileName(parent, "Write the answers to", str(proposed), kinds)[0]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from workbench.shell.plugin_frame import PluginFrame
-from workbench.shell.sdk import PanelContext
 from workbench.shell.stages.model_state import result_from, summary_of
+from workbench.shell.stages.plugin_views import plugin_view
 from workbench.shell.widgets import Muted, Text
 
 if TYPE_CHECKING:
@@ -42,19 +42,33 @@ class ResultList(QScrollArea):
         self._layout.addStretch(1)
         self._more.hide()
 
-    def show_results(self, kind: str, values: Sequence[Any]) -> None:
-        """Show results of ``kind`` given as JSON objects."""
+    def prepare(self, kind: str) -> QWidget | None:
+        """The plugin's view of results of ``kind``, made before there is one; None where it has none."""
+        if self.session.catalogue.inference_view(kind) is None:
+            return None
+        self._set_kind(kind)
+        if not self._views:
+            self._add_view(kind, compact=False)
+        return self.views[0]
+
+    def _set_kind(self, kind: str) -> None:
         if kind != self._kind:
             self._drop_views(0)
             self._kind = kind
+
+    def _add_view(self, kind: str, *, compact: bool) -> None:
+        view = self._make_view(kind, compact)
+        self._layout.insertWidget(len(self._views), view)
+        self._views.append(view)
+
+    def show_results(self, kind: str, values: Sequence[Any]) -> None:
+        """Show results of ``kind`` given as JSON objects."""
+        self._set_kind(kind)
         self.results = [result_from(kind, one) for one in values]
         shown = self.results[:MOST_SHOWN]
         self._drop_views(len(shown))
         while len(self._views) < len(shown):
-            compact = len(shown) > 1
-            view = self._make_view(kind, compact)
-            self._layout.insertWidget(len(self._views), view)
-            self._views.append(view)
+            self._add_view(kind, compact=len(shown) > 1)
         for view, result in zip(self._views, shown, strict=True):
             target: Any = view.widget if isinstance(view, PluginFrame) else view
             if target is not None:
@@ -84,21 +98,7 @@ class ResultList(QScrollArea):
         contribution = self.session.catalogue.inference_view(kind)
         if contribution is None:
             return PlainResultView()
-        session = self.session
-        context = PanelContext(
-            theme=session.theme,
-            notify=session.notify,
-            run=lambda: session.run,
-            dataset=lambda: session.dataset,
-            submit=session.submit,
-            settings={"compact": compact},
-        )
-        return PluginFrame(
-            lambda: contribution.factory.resolve()(context),
-            contribution,
-            session.problems,
-            plugin=session.catalogue.owner(contribution),
-        )
+        return plugin_view(self.session, contribution, {"compact": compact, "place": "use"})
 
 
 class PlainResultView(QWidget):

@@ -12,7 +12,6 @@ from PySide6.QtGui import QFocusEvent, QPalette
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
-    QHBoxLayout,
     QPlainTextEdit,
     QSpinBox,
     QStackedWidget,
@@ -26,6 +25,7 @@ from workbench.api.files import write_atomic
 from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.model_state import has_model, is_live, model_title, summary_of
 from workbench.shell.stages.use.file_card import FileCard
+from workbench.shell.stages.use.own_page import OwnPage
 from workbench.shell.stages.use.result_list import ResultList
 from workbench.shell.widgets import Button, Card, EmptyState, Muted, ProblemSlot
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 TYPING_PAUSE_MS = 250
 ALTERNATIVES = 5
+PLACEHOLDER = "Type or paste a text; the answer follows as you type."
 
 
 class _Input(QPlainTextEdit):
@@ -76,10 +77,12 @@ class UseStage(Stage):
         self._again = False
         self._problem: WorkbenchError | None = None
         self._prefilled = ""
+        self._view: Any = None
+        """The plugin's view of this run's results, which may have wishes; see :class:`workbench.shell.sdk`."""
 
         self.input = _Input(session.theme)
         self.input.setAccessibleName("Text for the model")
-        self.input.setPlaceholderText("Type or paste a sentence; the answer follows as you type.")
+        self.input.setPlaceholderText(PLACEHOLDER)
         self.input.setMaximumHeight(self.input.fontMetrics().lineSpacing() * 4 + 16)
         self.input.textChanged.connect(self._typed)
         self.readings = QSpinBox()
@@ -87,7 +90,7 @@ class UseStage(Stage):
         self.readings.setMinimumHeight(28)
         self.readings.setPrefix("Readings: ")
         self.readings.setAccessibleName("Number of readings")
-        self.readings.setToolTip("How many labellings of the whole sentence to compute, the most probable first")
+        self.readings.setToolTip("How many answers to compute for each input, the most probable first")
         self.readings.valueChanged.connect(lambda _value: self.ask())
         self.input_card = Card("Ask the model")
         self.input_card.header.addWidget(self.readings)
@@ -109,7 +112,6 @@ class UseStage(Stage):
         column.setSpacing(8)
         column.addWidget(self.input_card)
         column.addWidget(self.answer_card, 1)
-        column.addWidget(self.file_card)
         self.empty = EmptyState(
             "No model yet",
             "Here a trained model answers what you type. Train one first; it can be asked from its first epoch on.",
@@ -120,9 +122,13 @@ class UseStage(Stage):
         self.pages.addWidget(self.empty)
         self.pages.addWidget(page)
         self._page = page
-        layout = QHBoxLayout(self)
+        self.own_page = OwnPage(session)
+        self.pages.addWidget(self.own_page)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
-        layout.addWidget(self.pages)
+        layout.setSpacing(8)
+        layout.addWidget(self.pages, 1)
+        layout.addWidget(self.file_card)
         self._pause = QTimer(self, singleShot=True, interval=TYPING_PAUSE_MS)
         self._pause.timeout.connect(self.ask)
         session.run_changed.connect(self._run_changed)
@@ -141,20 +147,53 @@ class UseStage(Stage):
 
     def activated(self) -> None:
         self.refresh()
-        if has_model(self.session):
-            self.input.setFocus(Qt.FocusReason.OtherFocusReason)
-            if not self.results.results:
-                self.ask()
+        if not has_model(self.session):
+            return
+        if self._asks_itself:
+            self.own_page.ask()
+            return
+        self.input.setFocus(Qt.FocusReason.OtherFocusReason)
+        if not self.results.results:
+            self.ask()
 
     def refresh(self) -> None:
         """Follow the selected run."""
         ready = has_model(self.session)
-        self.pages.setCurrentWidget(self._page if ready else self.empty)
-        if ready:
+        self.file_card.setVisible(ready)
+        if not ready:
+            self.pages.setCurrentWidget(self.empty)
+        elif self.own_page.show_run(self._result_kind()):
+            self.pages.setCurrentWidget(self.own_page)
+        else:
+            self._heed(self.results.prepare(self._result_kind()))
+            self.pages.setCurrentWidget(self._page)
             self.input_card.set_title("Ask the model", model_title(self.session))
             self._prefill()
         self.export_button.setEnabled(bool(self.results.results))
         self.state_changed.emit()
+
+    @property
+    def _asks_itself(self) -> bool:
+        return self.pages.currentWidget() is self.own_page
+
+    def _result_kind(self) -> str:
+        """The kind of answers the selected run's task gives; "" where its plugin is missing."""
+        run = self.session.run
+        try:
+            return str(getattr(self.session.catalogue.task(run.config.task.id), "result", "")) if run else ""
+        except WorkbenchError:
+            return ""
+
+    def _heed(self, view: Any) -> None:
+        """Follow the wishes of the plugin's view: what the input says, whether several readings make sense."""
+        if view is self._view:
+            return
+        self._view = view
+        self.input.setPlaceholderText(str(getattr(view, "placeholder", PLACEHOLDER)))
+        self.readings.setVisible(bool(getattr(view, "several_readings", False)))
+        changed = getattr(view, "options_changed", None)
+        if changed is not None:
+            changed.connect(self._typed)
 
     def _prefill(self) -> None:
         """Begin with the run's first pinned input, so that there is an answer before anything is typed."""
@@ -194,6 +233,9 @@ class UseStage(Stage):
     def ask(self) -> None:
         """Ask for the present text; what changed meanwhile is asked once the answer is there."""
         self._pause.stop()
+        if self._asks_itself:
+            self.own_page.ask()
+            return
         run, texts = self.session.run, self.texts()
         if run is None or not has_model(self.session):
             return
@@ -210,13 +252,18 @@ class UseStage(Stage):
                 "job": "predict",
                 "run": str(run.path),
                 "texts": texts,
-                "options": {"n_best": self.readings.value(), "alternatives": ALTERNATIVES},
+                "options": {"n_best": self.readings.value(), "alternatives": ALTERNATIVES, **self._wishes()},
                 "live": is_live(self.session),
             },
             self._answered,
             self._failed,
         )
         self.state_changed.emit()
+
+    def _wishes(self) -> dict[str, Any]:
+        """What the view wants to be sent with a question."""
+        options = getattr(self._view, "options", None)
+        return dict(options()) if callable(options) else {}
 
     def _answered(self, value: Mapping[str, Any]) -> None:
         self._handle = None
