@@ -11,14 +11,12 @@ class ParallelParams(Params):
 
     source: str = option(
         "",
-        max_length=20,
         what="The part of the file's name that names the source's language; empty takes the file's own.",
         when="To translate the other way, exchange source and target.",
         typical="de",
     )
     target: str = option(
         "",
-        max_length=20,
         what="What stands in that place in the name of the other file; empty looks for it in the folder.",
         when="The folder holds the text in more than two languages.",
         typical="en",

@@ -92,8 +92,8 @@ class ParallelStream:
         for source, target in zip_longest(self._source, self._target):
             counts[0] += source is not None
             counts[1] += target is not None
-            if not first_off and source is not None and target is not None and bool(source.strip()) != bool(target.strip()):
-                first_off = counts[0]
+            if source is not None and target is not None and bool(source.strip()) != bool(target.strip()):
+                first_off = first_off or counts[0]
         if counts[0] == counts[1]:
             return
         shorter = 0 if counts[0] < counts[1] else 1

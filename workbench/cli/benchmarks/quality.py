@@ -107,7 +107,8 @@ def _measure(
         finally:
             project.close()
     best = next((event for event in epochs if event.epoch == ended.best_epoch), epochs[-1])
-    value = 100.0 * report.metrics[target["metric"]]
+    scale = float(target.get("scale", 100.0))
+    value = scale * report.metrics[target["metric"]]
     return {
         "benchmark": name,
         "variant": variant or "main",
@@ -118,8 +119,8 @@ def _measure(
         "must": target["must"],
         "stretch": target["stretch"],
         "met": value >= target["must"],
-        "measures": {key: round(100 * v, 2) for key, v in report.metrics.items()},
-        "validation": {key: round(100 * v, 2) for key, v in best.metrics.items()},
+        "measures": {key: round(scale * v, 2) for key, v in report.metrics.items()},
+        "validation": {key: round(scale * v, 2) for key, v in best.metrics.items()},
         "by_label": [dict(row) for row in report.table],
         "protocol": chosen["protocol"],
         "sizes": {"records": counts, "test_tokens": report.n_tokens, "parameters": started.parameters},
