@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from workbench.engine.batch_files import predict_file
 from workbench.engine.compose import compose, describe_model, make_task
 from workbench.engine.data import Stored, StoreSource, fitted_codec, key_of_codec
 from workbench.engine.devices import list_devices
+from workbench.engine.examine import examine
 from workbench.engine.notes import foresee
 from workbench.engine.predict import Predictor, load_bundle
 from workbench.engine.server import Handler, Request
@@ -44,6 +45,7 @@ def make_handlers(catalogue: Catalogue, open_store: OpenStore) -> dict[str, Hand
         "predict_file": jobs.predict_file,
         "evaluate": jobs.evaluate,
         "trace": jobs.trace,
+        "examine": jobs.examine,
         "benchmark_memory": jobs.benchmark_memory,
     }
 
@@ -132,6 +134,23 @@ class _Jobs:
         with os.fdopen(handle, "wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
         return {"description": description, "arrays": path, "epoch": predictor.epoch, "notice": predictor.notice}
+
+    def examine(self, request: Request) -> dict[str, Any]:
+        """What a network that is :class:`Examinable` says of itself under the inputs of its own task."""
+        run = RunFolder.open(Path(request.text("run")))
+        predictor = self._load(run.path)
+
+        def told(done: int, total: int, what: str) -> None:
+            request.progress(done, total, what=what)
+
+        with ExitStack() as opened:
+
+            def source() -> StoreSource:
+                store = opened.enter_context(self._open_store(self._project(request, run)))
+                return StoreSource(store, run.config.data.dataset)
+
+            value = examine(predictor, source, told)
+        return {**value, "epoch": predictor.epoch, "notice": predictor.notice}
 
     def benchmark_memory(self, request: Request) -> dict[str, Any]:
         """The memory bench; its progress has the result so far: what a cancel leaves is worth keeping."""

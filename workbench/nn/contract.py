@@ -240,6 +240,20 @@ class SolvesReadout(Protocol):
     blocks: tuple[tuple[int, int], ...]
 
 
+@runtime_checkable
+class Examinable(Protocol):
+    """A network that can say more of itself than a trace does (a reservoir: what it forgets and remembers)."""
+
+    def examination(
+        self, x: Tensor | None, lengths: Tensor, told: Callable[[int, int, str], None]
+    ) -> dict[str, Any]:
+        """Values for JSON, its "kind" among them, under inputs ``x`` (B, T, D) of the task (None: there are none).
+
+        ``told(done, total, what)`` is called between the parts and may raise to cancel.
+        """
+        ...
+
+
 @dataclass(slots=True)
 class LossSum:
     """``total`` is the sum over ``count`` units (tokens, sentences): right under accumulation and several devices."""
