@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from workbench_plugins.importers.text.params import TextParams
 
-from workbench.api import Finding, ImportedRecord, Sniff, Text
+from workbench.api import SPLITS, Finding, ImportedRecord, Sniff, Text
 from workbench.api.textfiles import TextFile, decode_head
 
 
@@ -21,6 +22,9 @@ class TextStream:
         self.problems: list[Finding] = []
         self.layers: dict[str, dict[str, Any]] = {}
         self._file = TextFile(self.path, options.encoding)
+        shares = [] if options.divide == "no" else [int(share) for share in options.divide.split("/")]
+        self._bounds = [self._file.size * bound / 100 for bound in itertools.accumulate(shares)]
+        """The bytes at which the splits end."""
         self.format: dict[str, Any] = {
             "kind": "text",
             "unit": options.unit,
@@ -37,18 +41,27 @@ class TextStream:
         raw: list[str] = []
         lines: list[str] = []
         first = 1
+        begin = place = 0
         paragraphs = self.options.unit == "paragraph"
         for number, line in enumerate(self._file, start=1):
             if line.strip():
                 if lines and (not paragraphs or not raw[-1].strip()):
-                    yield ImportedRecord(Text("\n".join(lines)), first, raw="".join(raw))
+                    yield ImportedRecord(Text("\n".join(lines)), first, raw="".join(raw), split=self._split(begin))
                     raw, lines = [], []
                 if not lines:
-                    first = number
+                    first, begin = number, place
                 lines.append(line.rstrip("\r\n"))
             raw.append(line)
+            if self._bounds:
+                place += len(line.encode(self._file.encoding, "surrogatepass"))
         if lines:
-            yield ImportedRecord(Text("\n".join(lines)), first, raw="".join(raw))
+            yield ImportedRecord(Text("\n".join(lines)), first, raw="".join(raw), split=self._split(begin))
+
+    def _split(self, place: int) -> str:
+        """The split of a piece that begins at byte ``place``: whole pieces, so that none is cut in two."""
+        if not self._bounds:
+            return ""
+        return next((split for split, bound in zip(SPLITS, self._bounds, strict=True) if place < bound), SPLITS[-1])
 
 
 def sniff(head: bytes, path: Path) -> Sniff | None:

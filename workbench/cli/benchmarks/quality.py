@@ -118,7 +118,7 @@ def _measure(
         "value": round(value, 2),
         "must": target["must"],
         "stretch": target["stretch"],
-        "met": value >= target["must"],
+        "met": value <= target["must"] if target.get("lower_is_better") else value >= target["must"],
         "measures": {key: round(scale * v, 2) for key, v in report.metrics.items()},
         "validation": {key: round(scale * v, 2) for key, v in best.metrics.items()},
         "by_label": [dict(row) for row in report.table],
@@ -166,7 +166,7 @@ def _table(chosen: Mapping[str, Any], rows: list[dict[str, Any]]) -> str:
     lines.append(["target: must", float(target["must"]), None, ""])
     lines.append(["target: stretch", float(target["stretch"]), None, ""])
     lines += [[entry["title"], float(entry["value"]), None, entry.get("note", "")] for entry in chosen["published"]]
-    return table(lines, [chosen["title"], f"{target['title']} %", "training s", "how"])
+    return table(lines, [chosen["title"], f"{target['title']} {target.get('unit', '%')}".strip(), "training s", "how"])
 
 
 def _silent(text: str) -> None:
