@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
@@ -33,6 +34,9 @@ from workbench.shell.widgets import (
 
 if TYPE_CHECKING:
     from workbench.shell.plots.canvas import Canvas
+    from workbench.shell.plots.lanes import SeriesLanes
+    from workbench.shell.plots.time_axis import positions, time_text
+    from workbench.shell.plots.time_plot import TimePlot
     from workbench.shell.plots.tree_view import TreeView
 
 Notify = Callable[[WorkbenchError | str], None]
@@ -96,12 +100,19 @@ def make_canvas(title: str, *, x_label: str = "", y_label: str = "", theme: Them
     return Canvas(title, x_label=x_label, y_label=y_label, theme=theme or current_theme())
 
 
-def __getattr__(name: str) -> Any:
-    """``TreeView`` is imported when it is first asked for: it needs NumPy, which a window should not wait for."""
-    if name == "TreeView":
-        from workbench.shell.plots.tree_view import TreeView
+_LAZY = {
+    "SeriesLanes": "workbench.shell.plots.lanes",
+    "TimePlot": "workbench.shell.plots.time_plot",
+    "TreeView": "workbench.shell.plots.tree_view",
+    "positions": "workbench.shell.plots.time_axis",
+    "time_text": "workbench.shell.plots.time_axis",
+}
 
-        return TreeView
+
+def __getattr__(name: str) -> Any:
+    """What needs NumPy or pyqtgraph is imported when it is first asked for: a window should not wait for it."""
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -122,10 +133,14 @@ __all__ = [
     "ProbabilityBars",
     "SectionTitle",
     "SentenceEditor",
+    "SeriesLanes",
     "Text",
     "Theme",
+    "TimePlot",
     "TokenFlow",
     "TreeView",
     "current_theme",
     "make_canvas",
+    "positions",
+    "time_text",
 ]

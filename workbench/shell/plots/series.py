@@ -76,3 +76,26 @@ def decimate(x: Floats, y: Floats, buckets: int) -> tuple[Floats, Floats]:
     places = np.sort(np.stack([start + low, start + high], axis=1), axis=1).ravel()
     places = np.concatenate([places, [size - 1]]) if whole < size else places
     return x[places], y[places]
+
+
+def envelope(x: Floats, y: Floats, buckets: int) -> tuple[Floats, Floats]:
+    """At most ``2 × buckets`` points for a line with gaps (NaN): the smallest and largest y of every bucket.
+
+    A bucket with no value at all stays a gap. Short lines come back as they are.
+    """
+    size = len(y)
+    if buckets < 1 or size <= 2 * buckets:
+        return x, y
+    stride = -(-size // buckets)
+    starts = np.arange(0, size, stride)
+    drawn = np.empty(2 * len(starts))
+    drawn[0::2] = np.fmin.reduceat(y, starts)
+    drawn[1::2] = np.fmax.reduceat(y, starts)
+    return np.repeat(x[starts], 2), drawn
+
+
+def gaps(y: Floats) -> NDArray[np.int64]:
+    """(G, 2) start and stop (exclusive) of the runs of missing values."""
+    missing = np.isnan(y)
+    edges = np.flatnonzero(np.diff(missing, prepend=False, append=False))
+    return edges.reshape(-1, 2)
