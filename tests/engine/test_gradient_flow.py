@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 import toy
+import toy_pairs
 import toy_stream
 import toy_trees
+from conftest import toy_config
 from test_resume import assert_same_end
 from torch.nn import functional
 
@@ -17,6 +19,7 @@ from workbench.engine import gradient_flow as module
 from workbench.engine.compose import compose
 from workbench.engine.data import ListSource, encode_split
 from workbench.engine.gradient_flow import FlowProbe, gradient_flow
+from workbench.engine.tracing import trace_record
 from workbench.engine.training import train
 from workbench.host import load_plugins
 from workbench.nn.recurrent import hidden_gradient_norms
@@ -140,11 +143,46 @@ def test_a_stream_is_measured_in_rows():
     assert len(FlowProbe(model, split).measure()) == module.MOST_STEPS
 
 
-def test_networks_without_a_way_back_in_time_tell_nothing(make_run):
+def test_of_a_tree_it_is_told_by_levels_below_the_root(make_run):
     records = {"train": toy_trees.trees(20, 1), "validation": toy_trees.trees(5, 2)}
     run = make_run(max_epochs=1)
     assert train(run, records, toy_trees.catalogue()).reason == "completed"
-    assert not [event for event in read_journal(run.journal_path) if isinstance(event, GradientFlow)]
+    (told,) = [event for event in read_journal(run.journal_path) if isinstance(event, GradientFlow)]
+    assert told.over == "levels"
+    catalogue, record = toy_trees.catalogue(), toy_trees.tree(["a", "b", "", "a", ""], [2, 2, 4, 4, -1])
+    model = compose(toy_config(), catalogue, records=records["train"]).eval()
+    split = encode_split(ListSource({"one": [record]}), "one", model.codec)
+    norms = trace_record(model, record, gradient=True).gradient_through_time["upward"][0]
+    expected = [norms[4], (norms[2] + norms[3]) / 2, (norms[0] + norms[1]) / 2]
+    np.testing.assert_allclose(FlowProbe(model, split).measure(), expected, rtol=1e-5)
+
+
+def test_of_a_model_that_writes_it_is_told_back_from_the_end_of_its_source(make_run):
+    records = {"train": toy_pairs.words(30, 1), "validation": toy_pairs.words(12, 2)}
+    run = make_run(max_epochs=1)
+    assert train(run, records, toy_pairs.catalogue()).reason == "completed"
+    (told,) = [event for event in read_journal(run.journal_path) if isinstance(event, GradientFlow)]
+    assert told.over == "source"
+    model = compose(toy_config(net_params={"dropout": 0.0}), toy_pairs.catalogue(), records=records["train"]).eval()
+    split = encode_split(ListSource({"v": records["validation"][:3]}), "v", model.codec)
+    by_distance: dict[int, list[float]] = {}
+    for i in range(len(split)):
+        batch = split.batch(model.codec, np.array([i]))
+        inputs = model.embedder(batch)
+        inputs.source = inputs.source.detach().requires_grad_(True)
+        encoded = model.encoder(inputs, batch.lengths)
+        loss = model.head.loss(model.head(encoded, batch), encoded, batch)
+        (loss.total / int(inputs.target_lengths[0])).backward()
+        for k, norm in enumerate(reversed(inputs.source.grad[0].norm(dim=1).tolist())):
+            by_distance.setdefault(k, []).append(norm)
+    expected = [float(np.mean(by_distance[k])) for k in range(len(by_distance))]
+    np.testing.assert_allclose(FlowProbe(model, split).measure(), expected, rtol=1e-4, atol=1e-9)
+
+
+def test_a_source_of_one_step_has_no_distance():
+    model = compose(toy_config(), toy_pairs.catalogue(), records=toy_pairs.words(9, 1)).eval()
+    split = encode_split(ListSource({"v": [toy_pairs.word("a")]}), "v", model.codec)
+    assert FlowProbe(model, split).measure() == ()
 
 
 def test_a_slow_measurement_looks_less_far_and_a_failing_one_ends_itself(monkeypatch, caplog):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -119,8 +120,9 @@ def stage(qtbot: Any, session: Session, open_project: Callable[..., Any], tmp_pa
     return made
 
 
-def tell(session: Session) -> None:
+def tell(session: Session, over: str = "steps") -> None:
     events = JournalReader(session.run.journal_path).poll()
+    events = [replace(event, over=over) if isinstance(event, GradientFlow) else event for event in events]
     session.events.extend(events)
     session.events_arrived.emit(events)
 
@@ -162,6 +164,21 @@ def test_other_runs_are_laid_over_and_taken_away(qtbot: Any, stage: TrainStage, 
     assert card.others == {}
     assert len(card.canvas._lines["other1"].x) == 0
     assert "rnn" not in card.sentence.text()
+
+
+def test_what_distance_means_is_said_of_trees_and_of_models_that_write(
+    qtbot: Any, stage: TrainStage, session: Session
+) -> None:
+    stage.show_upper(stage.xray)
+    assert lesson(np.array(fading(0.5, 4)), over="levels").startswith("3 levels below the root ")
+    said = lesson(np.array(fading(0.5, 4)), "Attention", "source")
+    assert said.startswith("Attention: 3 steps before the end of the source ")
+    tell(session, over="levels")
+    qtbot.waitUntil(lambda: stage.flow.over == "levels")
+    stage.xray.redraw()
+    assert "levels" in stage.xray.subtitle.text()
+    assert stage.xray.canvas.x_label == "levels below the root"
+    assert "below the root" in stage.xray.sentence.text()
 
 
 def test_a_run_without_gradients_says_so(

@@ -98,12 +98,15 @@ class GradientFlow(Event):
     """How the gradient fades with distance: ``norms[k]`` is the mean |∂L_s/∂h_(s-k)| over losses L_s of single steps.
 
     Measured on a few validation records at each validation, before clipping; ``norms[0]`` is at the step of the loss.
+    ``over`` says what k counts: "steps" back in time; "levels" below the root of a tree, for the loss at the root;
+    or steps back from the end of the "source" of a model that writes, |∂L/∂x| for the mean loss of its answer.
     """
 
     TYPE: ClassVar[str] = "gradient_flow"
 
     epoch: int
     norms: tuple[float, ...]
+    over: str = "steps"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -322,7 +322,9 @@ class Trainer:
             self._sample()
         norms = self._flow.measure()
         if norms:
-            self.journal.write(GradientFlow, self.state.step, epoch=self.state.epoch, norms=norms)
+            self.journal.write(
+                GradientFlow, self.state.step, epoch=self.state.epoch, norms=norms, over=self._flow.over
+            )
 
     def _sample(self) -> None:
         """The model's present answers to the pinned inputs."""

@@ -20,12 +20,14 @@ class LabelledTreeEditor(QWidget):
     """Edits the labels of one tree; every change is one undoable edit through ``context.commit``.
 
     Arrows and clicks choose a node, 1 to 9 label it, 0 takes its label away, Enter goes on to the next tree. The
-    dataset editor calls ``show_stored`` and ``set_labels``, and listens to ``accepted`` and ``moved_on(step)``.
+    dataset editor calls ``show_stored`` and ``set_labels``, listens to ``accepted`` and ``moved_on(step)``, and shows
+    ``keys`` below.
     ``ask_label`` is asked for a new label's name; tests give their own.
     """
 
     accepted = Signal()
     moved_on = Signal(int)
+    keys = "Arrows or a click choose a node · 1–9 label · 0 clear · Ctrl+wheel zooms · Enter next"
 
     def __init__(self, context: EditorContext, *, ask_label: Callable[[QWidget], str] | None = None) -> None:
         super().__init__()

@@ -25,8 +25,10 @@ class TaggedTokensEditor(SentenceEditor):
     """Edits one tagged sentence; every change is one undoable edit through ``context.commit``.
 
     The dataset editor calls ``show_record`` and ``set_labels``, and listens to ``accepted`` (go to the next sentence)
-    and ``moved_on(step)``.
+    and ``moved_on(step)``; below the editor it shows ``keys``.
     """
+
+    keys = "Drag or Shift+arrows choose words · 1–9 label · 0 clear · F2 edit text · Enter next"
 
     def __init__(self, context: EditorContext) -> None:
         labels = {name: list(known) for name, known in context.labels.items()}

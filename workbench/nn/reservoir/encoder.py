@@ -20,6 +20,7 @@ from workbench.api import LayerTrace
 from workbench.nn.contract import Encoded, Encoder, State
 from workbench.nn.masks import zero_padding
 from workbench.nn.reservoir.diagnostics import echo_state_test
+from workbench.nn.reservoir.examination import Told, joined, look_into
 from workbench.nn.reservoir.reservoir import Reservoir
 from workbench.nn.reservoir.weights import ReservoirOptions, ReservoirWeights, draw_weights
 
@@ -206,6 +207,14 @@ class EchoStateEncoder(Encoder):
         return ""
 
     @torch.no_grad()
+    def examination(self, x: Tensor | None, lengths: Tensor, told: Told) -> dict[str, Any]:
+        """What :func:`~workbench.nn.reservoir.examination.look_into` says of the reservoirs under such inputs."""
+        if x is None:
+            return look_into(self._reservoirs(), None, told)
+        rows = [row[:length] for row, length in zip(x.detach().float().cpu().numpy(), lengths.tolist(), strict=True)]
+        return look_into(self._reservoirs(), joined(rows), told)
+
+    @torch.no_grad()
     def trace(self, x: Tensor, length: int) -> tuple[LayerTrace, ...]:
         """The states of every reservoir, and last what the readout reads where that is more."""
         x = x[:1, :length]
@@ -220,5 +229,6 @@ class EchoStateEncoder(Encoder):
             for number in range(self.count)
         ]
         if self._each != self.units or self.count > 1:
-            layers.append(LayerTrace("what the readout reads", "forward", self._readable(states, x)[0].cpu().numpy()))
+            # no direction: it is made of the states of each step alone, and carries nothing to the next
+            layers.append(LayerTrace("what the readout reads", "", self._readable(states, x)[0].cpu().numpy()))
         return tuple(layers)

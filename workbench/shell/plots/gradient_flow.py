@@ -25,6 +25,8 @@ class FlowHistory:
     """The profiles of one run, epoch by epoch. The first norm that is no number ends a profile."""
 
     title: str = ""
+    over: str = "steps"
+    """What distance counts, as the event says it."""
     epochs: list[int] = field(default_factory=list)
     profiles: list[Values] = field(default_factory=list)
     _steps: list[int] = field(default_factory=list)
@@ -38,6 +40,7 @@ class FlowHistory:
                 bad = np.flatnonzero(~np.isfinite(norms))
                 norms = norms[: bad[0]] if bad.size else norms
                 if norms.size:
+                    self.over = event.over
                     self.epochs.append(event.epoch)
                     self._steps.append(event.step)
                     self.profiles.append(norms)
@@ -50,6 +53,7 @@ class FlowHistory:
         return changed
 
     def clear(self) -> None:
+        self.over = "steps"
         for column in (self._steps, self.epochs, self.profiles):
             column.clear()
 
@@ -107,18 +111,30 @@ def visible(profile: Values) -> Values:
     return profile[: max(1, int(below[0]))] if below.size else profile
 
 
-def lesson(profile: Values | None, whose: str = "") -> str:
+DISTANCES = {"steps": "steps back", "levels": "levels below the root", "source": "steps before the source's end"}
+"""What stands at the axis, by what distance counts."""
+
+
+def _after(count: int, over: str) -> str:
+    """A distance in words, as a sentence begins."""
+    if over == "levels":
+        return f"{count} level{'' if count == 1 else 's'} below the root"
+    if over == "source":
+        return f"{count} step{'' if count == 1 else 's'} before the end of the source"
+    return f"after {count} step{'' if count == 1 else 's'}"
+
+
+def lesson(profile: Values | None, whose: str = "", over: str = "steps") -> str:
     """What a profile teaches, in a sentence or two computed from it; "" where there is too little of it.
 
-    With ``whose`` it is one of several, and kept to what they differ in.
+    With ``whose`` it is one of several, and kept to what they differ in. ``over`` says what distance counts.
     """
     if profile is None or len(profile) < 2 or not float(profile[0]) > 0:
         return ""
     distance = min(ASKED_DISTANCE, len(profile) - 1)
     left = float(shares(profile)[distance])
-    after = f"After {distance} step{'' if distance == 1 else 's'}"
-    if whose:
-        after = f"{whose}: after {distance} step{'' if distance == 1 else 's'}"
+    after = _after(distance, over)
+    after = f"{whose}: {after}" if whose else after[0].upper() + after[1:]
     if left > 2:
         return f"{after} the gradient is {left:,.3g} times as large as at the loss: it explodes on its way back."
     if left > 1.1:
@@ -128,9 +144,11 @@ def lesson(profile: Values | None, whose: str = "") -> str:
         return said + "."
     half = half_life(profile)
     if half is not None:
-        said += f"; half of it is gone after {half} step{'' if half == 1 else 's'}"
+        said += f"; half of it is gone {_after(half, over)}"
     if left < 0.001:
-        said += ". What happened that far back can hardly be learned from"
+        said += ". What happened that far back can hardly be learned from" if over == "steps" else (
+            ". What stands that far away can hardly be learned from"
+        )
     return said + "."
 
 

@@ -99,12 +99,16 @@ class UnrolledView(QWidget):
         parts = [f"{where} {t + 1} of {len(side.steps)}: {side.steps[t]}"]
         for row in side.rows:
             other = t + 1 if row.backward else t - 1
-            comes = f"from step {other + 1}" if 0 <= other < len(side.steps) else "from nothing before it"
+            comes = f" {row.direction} from step {other + 1}"
+            if not 0 <= other < len(side.steps):
+                comes = f" {row.direction} from nothing before it"
+            if not row.direction:
+                comes = " of this step alone"
             values = ""
             if row.states is not None and t < len(row.states):
                 here = row.states[t]
                 values = f", {here.min():.2g} to {here.max():.2g}"
-            parts.append(f"{row.name} {row.direction} {comes}{values}")
+            parts.append(f"{row.name}{comes}{values}")
         if t < len(side.outputs) and side.outputs[t]:
             parts.append(f"output {side.outputs[t]}")
         weights = self._weights()

@@ -91,11 +91,7 @@ class DatasetEditor(QWidget):
         self.following = Button("Next", kind="quiet", tip="Next record (Page Down, Enter)", on_click=lambda: self.go(1))
         self.editor_card.header.addWidget(self.previous)
         self.editor_card.header.addWidget(self.following)
-        self.hint = Muted(
-            "Drag or Shift+arrows choose words · 1–9 label · 0 clear · F2 edit text · Enter next",
-            self.editor_card,
-            factor=0.88,
-        )
+        self.hint = Muted("", self.editor_card, factor=0.88)
         self.hint.hide()
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.addWidget(self.list_card)
@@ -313,7 +309,9 @@ class DatasetEditor(QWidget):
         )
         self.editor_card.body.addWidget(self.frame, 1)
         self.editor_card.body.addWidget(self.hint)
-        self.hint.show()
+        keys = getattr(self.frame.widget, "keys", "")
+        self.hint.setText(keys if isinstance(keys, str) else "")
+        self.hint.setVisible(bool(self.hint.text()) and not context.read_only)
         for signal, slot in (("accepted", lambda: self.go(1)), ("moved_on", self.go), ("layer_changed", self._layer)):
             found = getattr(self.frame.widget, signal, None)
             if found is not None:

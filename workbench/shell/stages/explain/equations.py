@@ -34,7 +34,8 @@ def shapes_html(trace: Trace | None) -> str:
         cell = f", cell state {layer.cell.shape[1]}" if layer.cell is not None else ""
         gate_text = f"; gates: {gates}" if gates else ""
         part = " of the decoder" if layer.over == "outputs" else ""
-        lines.append(f"{layer.name}{part}{f', {layer.direction}' if layer.direction else ''}: states {steps} × {units}{cell}{gate_text}")
+        way = f", {layer.direction}" if layer.direction else ""
+        lines.append(f"{layer.name}{part}{way}: states {steps} × {units}{cell}{gate_text}")
     if trace.outputs is not None:
         kind = "probabilities" if trace.output_labels else "values"
         lines.append(f"outputs: {' × '.join(str(n) for n in trace.outputs.shape)} {kind}")

@@ -13,9 +13,17 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QStackedWidget, QWidget
 
-from workbench.api import WorkbenchError
+from workbench.api import IOShape, WorkbenchError
 from workbench.shell.plots.canvas import Canvas
-from workbench.shell.plots.gradient_flow import FlowHistory, common_title, lesson, read_flow, shares, visible
+from workbench.shell.plots.gradient_flow import (
+    DISTANCES,
+    FlowHistory,
+    common_title,
+    lesson,
+    read_flow,
+    shares,
+    visible,
+)
 from workbench.shell.session import Session
 from workbench.shell.stages.model_state import name_of_run, title_of_run
 from workbench.shell.widgets import Button, Card, EmptyState, Muted
@@ -42,7 +50,14 @@ UNTOLD = (
     "This run has been validated without telling its gradients: it was trained by an earlier version, or the states of "
     "its network cannot be asked one by one."
 )
+SUBTITLES = {
+    "steps": "|∂L/∂h| against steps back in time",
+    "levels": "|∂L/∂h| of the root's loss against levels below it",
+    "source": "|∂L/∂x| of an answer's loss against steps back from the end of the source",
+}
+MIXED = "distance"
 ONE_STEP = "Every record is one step long: there is no earlier step for a gradient to reach."
+ONE_SOURCE = "Such a source is read in one step, so there is no distance in it for a gradient to fade over."
 FIXED = "The recurrent weights of this network are fixed and only its readout is solved for: no gradient goes back."
 
 
@@ -50,7 +65,7 @@ class XrayCard(Card):
     """The newest profile bold, older ones faded; every other run in its own colour and kind of line."""
 
     def __init__(self, session: Session, history: FlowHistory, parent: QWidget | None = None) -> None:
-        super().__init__("Gradient X-ray", parent, subtitle="|∂L/∂h| against steps back in time")
+        super().__init__("Gradient X-ray", parent, subtitle=SUBTITLES["steps"])
         self.session, self.history = session, history
         self.others: dict[str, FlowHistory] = {}
         """Run id → its profiles, for the runs laid over."""
@@ -148,10 +163,7 @@ class XrayCard(Card):
         self.pages.setCurrentIndex(0 if empty else 1)
         self.sentence.setVisible(not empty)
         if empty:
-            architecture = self._architecture()
-            fixed = architecture is not None and architecture.fitting == "closed_form"
-            validated = self.session.run_view.epoch is not None
-            self.empty.text.setText(FIXED if fixed else UNTOLD if validated else WHAT)
+            self.empty.text.setText(self._why_nothing())
             canvas.clear()
             return
         share = self.share_button.isChecked()
@@ -172,7 +184,17 @@ class XrayCard(Card):
             if line not in drawn:
                 canvas.set_line(line, np.empty(0), np.empty(0))
         canvas.fit()
+        self._name_axes()
         self.sentence.setText(self._lesson(titles))
+
+    def _name_axes(self) -> None:
+        """What is drawn against what, as the runs shown have it."""
+        shown = [self.history] if self.history.newest is not None else []
+        kinds = {one.over for one in (*shown, *self.others.values())}
+        over = kinds.pop() if len(kinds) == 1 else ""
+        self.set_title("Gradient X-ray", SUBTITLES.get(over, "how much of the loss reaches so far"))
+        left = {"": "|∂L/∂h|, |∂L/∂x|", "source": "|∂L/∂x|"}.get(over, "|∂L/∂h|")
+        self.canvas.x_label, self.canvas.y_label = DISTANCES.get(over, MIXED), left
 
     def _line(self, name: str, profile: Any, share: bool, **look: Any) -> str:
         values = visible(shares(profile) if share else profile)
@@ -182,9 +204,12 @@ class XrayCard(Card):
     def _lesson(self, titles: list[str]) -> str:
         newest = self.history.newest
         if not self.others:
-            return ONE_STEP if newest is not None and len(newest) == 1 else lesson(newest)
-        said = [lesson(self.history.newest, titles[0])]
-        said += [lesson(other.newest, title) for other, title in zip(self.others.values(), titles[1:], strict=True)]
+            return ONE_STEP if newest is not None and len(newest) == 1 else lesson(newest, over=self.history.over)
+        said = [lesson(newest, titles[0], self.history.over)]
+        said += [
+            lesson(other.newest, title, other.over)
+            for other, title in zip(self.others.values(), titles[1:], strict=True)
+        ]
         return " ".join(one for one in said if one)
 
     def _titles(self) -> list[str]:
@@ -196,11 +221,13 @@ class XrayCard(Card):
         names = [name_of_run(runs[i]) if i in runs else i for i in self.others]
         return common_title(titles, [name_of_run(run) if run is not None else "", *names])
 
-    def _architecture(self) -> Any:
-        run = self.session.run
-        if run is None:
-            return None
+    def _why_nothing(self) -> str:
+        run, catalogue = self.session.run, self.session.catalogue
+        if run is None or self.session.run_view.epoch is None:
+            return WHAT
         try:
-            return self.session.catalogue.architecture(run.config.architecture.id)
+            fixed = catalogue.architecture(run.config.architecture.id).fitting == "closed_form"
+            at_once = catalogue.task(run.config.task.id).shape is IOShape.ONE_TO_MANY
         except WorkbenchError:
-            return None
+            return UNTOLD
+        return FIXED if fixed else ONE_SOURCE if at_once else UNTOLD
