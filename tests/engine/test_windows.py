@@ -161,6 +161,10 @@ def test_a_forecast_is_learned_evaluated_and_comes_back(make_run, records, catal
     report = predictor.evaluate(ListSource(records), "validation")
     assert report.metrics["toy_error"] == pytest.approx(finished.metrics["toy_error"], rel=1e-3)
     assert {example["record_id"] for example in report.examples} == (set(range(8)) if in_time else {4, 5})
+    train_only, short = ListSource({"train": records["train"]}), ListSource({"train": toy_windows.waves(2, 20)})
+    assert predictor.split_to_judge(ListSource(records)) == "test"
+    assert predictor.split_to_judge(train_only) == ("test" if in_time else "validation")
+    assert predictor.split_to_judge(short) == "validation", "no series is long enough for a part in the test"
     wave = toy_windows.waves(9)[8]
     (result,) = predictor.predict([wave])
     json.dumps(result.to_json())

@@ -84,9 +84,8 @@ def evaluate(
     names = {"train": data.train, "validation": data.validation, "test": data.test}
     with context.open_project(project or project_of_run(folder), read_only=True) as opened:
         source = StoreSource(opened.store, data.dataset)
-        if not split:
-            split = "test" if source.count(data.test) else "validation"
         predictor = load_bundle(folder.path, context.plugins().catalogue)
+        split = split or predictor.split_to_judge(source)
         _tell(context, predictor)
         with progress_bar(context, "evaluating") as progress:
             report = predictor.evaluate(

@@ -110,6 +110,13 @@ class Predictor:
         with self.weights():
             return evaluate_split(self.model, encoded, budget=self.config.training.batch_tokens, progress=told)
 
+    def split_to_judge(self, records: RecordSource) -> str:
+        """"test", or "validation" where the dataset has nothing for a test, as the task divides it."""
+        name = self.config.data.test
+        source = source_for(records, self.model.task, self.config.data)
+        # of a task that divides by time every record counts in every split, and may yet have no part in it
+        return "test" if source.count(name) and next(source.iterate(name), None) is not None else "validation"
+
     def trace(self, record: Record, gradient: bool = False) -> Trace:
         """What the model does inside while it reads ``record``."""
         with self.weights():
