@@ -19,6 +19,8 @@ from workbench.engine.splits import Split, StreamSplit
 from workbench.engine.streams import Carried, reading_plan
 from workbench.nn.contract import (
     Batch,
+    Calibrates,
+    Calibration,
     DecodeOptions,
     Encoded,
     Generates,
@@ -112,9 +114,12 @@ def predicted_batches(
     precision: str = "float32",
     loss: bool = True,
     record_losses: bool = False,
+    calibration: Calibration | None = None,
     check: Check = never,
 ) -> Iterator[Predicted]:
     """Predict every record of ``split``, with the ``loss`` of labelled ones. Run it in :func:`evaluation_mode`.
+
+    ``calibration`` is told every batch once it is answered.
 
     A task that :class:`Generates` is asked to write its answers freely; the loss beside them is the teacher-forced one,
     and without a loss to tell the forward pass is left out.
@@ -141,6 +146,8 @@ def predicted_batches(
                 results = writer.generate(parts, batch, records, options)
         else:
             results = task.decode(outputs, encoded, batch, model.head, model.codec, records, options)
+        if calibration is not None:
+            calibration.add(batch)
         yield Predicted(indices, results, summed.total, summed.count, each)
 
 
@@ -257,9 +264,14 @@ def _validated(
             yield model.head.loss(chunk.outputs, chunk.encoded, chunk.batch)
         return
     options = DecodeOptions(probabilities=False)
-    for part in predicted_batches(model, split, options, budget=budget, precision=precision, check=check):
+    calibration = model.task.calibration(model.parts) if isinstance(model.task, Calibrates) else None
+    for part in predicted_batches(
+        model, split, options, budget=budget, precision=precision, calibration=calibration, check=check
+    ):
         metrics.update(part.results, split.records(part.indices))
         yield LossSum(part.loss, part.count)
+    if calibration is not None:
+        calibration.finish()
 
 
 def evaluate_split(

@@ -428,6 +428,21 @@ class Parts:
     codec: Codec
 
 
+class Calibration(Protocol):
+    """Told every batch of a validation once it was answered; ``finish`` writes what it found into the head's buffers."""
+
+    def add(self, batch: Batch) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+@runtime_checkable
+class Calibrates(Protocol):
+    """A task whose head keeps numbers that are found on the validation split (the widths of conformal intervals)."""
+
+    def calibration(self, parts: Parts) -> Calibration: ...
+
+
 @runtime_checkable
 class Generates(Protocol):
     """A task whose answers are written symbol by symbol (free run): the engine asks this instead of ``decode``.
@@ -438,6 +453,22 @@ class Generates(Protocol):
     def generate(
         self, parts: Parts, batch: Batch, records: Sequence[Record], options: DecodeOptions
     ) -> list[Result]: ...
+
+
+@runtime_checkable
+class BeginsFromFile(Protocol):
+    """An embedder whose weights begin from a file: told once when it is composed to be trained, not to be loaded."""
+
+    def begin(self) -> None: ...
+
+
+@runtime_checkable
+class ReadsFiles(Protocol):
+    """A task whose codec depends on files that its options name: a codec is kept only as long as they are the same."""
+
+    def files_key(self) -> str:
+        """What changes when they do; :class:`WorkbenchError` where one cannot be read."""
+        ...
 
 
 @runtime_checkable

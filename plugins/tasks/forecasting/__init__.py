@@ -1,0 +1,64 @@
+"""Forecasting: what comes after a series, how sure that is, and what the simple methods would have said."""
+
+from __future__ import annotations
+
+from workbench_plugins.tasks.forecasting.params import FREE_RUN_PRESETS, PRESETS, ForecastingParams, FreeRunParams
+
+from workbench.api import IOShape, Metric, Ref, Registrar, Task, Trait, hookimpl
+
+requires_api = "1"
+
+_HERE = "workbench_plugins.tasks.forecasting"
+_METRICS = ("mse", "mase")
+
+
+@hookimpl
+def register_tasks(registry: Registrar) -> None:
+    registry.add(
+        Task(
+            id="forecasting",
+            title="Forecasting",
+            params=ForecastingParams,
+            record="series",
+            result="forecast",
+            shape=IOShape.MANY_TO_ONE,
+            needs=frozenset({Trait.SEQUENCE}),
+            factory=Ref(f"{_HERE}.task:DirectForecasting"),
+            metrics=_METRICS,
+            summary="Reads a piece of the past and tells all steps of the horizon at once.",
+            presets=PRESETS,
+            parse_input=Ref(f"{_HERE}.text:parse_input"),
+            proposals=Ref(f"{_HERE}.proposals:propose"),
+        )
+    )
+    registry.add(
+        Task(
+            id="forecasting_free_run",
+            title="Forecasting step by step (free run)",
+            params=FreeRunParams,
+            record="series",
+            result="forecast",
+            shape=IOShape.MANY_TO_MANY_ALIGNED,
+            needs=frozenset({Trait.SEQUENCE, Trait.CAUSAL}),
+            factory=Ref(f"{_HERE}.free_run:FreeRunForecasting"),
+            metrics=_METRICS,
+            summary="Tells the next value, reads its own answer, tells the next: as far as you like.",
+            presets=FREE_RUN_PRESETS,
+            parse_input=Ref(f"{_HERE}.text:parse_input"),
+            proposals=Ref(f"{_HERE}.proposals:propose_free_run"),
+        )
+    )
+
+
+@hookimpl
+def register_metrics(registry: Registrar) -> None:
+    for name, title in (("mse", "Mean squared error (z-scored)"), ("mase", "MASE")):
+        registry.add(
+            Metric(
+                id=name,
+                title=title,
+                result="forecast",
+                higher_is_better=False,
+                factory=Ref(f"{_HERE}.scoring:{'SquaredError' if name == 'mse' else 'ScaledError'}"),
+            )
+        )
