@@ -126,7 +126,7 @@ def read_bundle(path: Path, catalogue: Catalogue) -> Bundle:
         metrics = dict(json.loads(blobs[METRICS])["metrics"])
     except (ValueError, KeyError, TypeError) as error:  # whole, as its checksum says, but not what is expected
         raise _damaged(folder / CODEC, f"it cannot be read ({error})") from error
-    model = compose(config, catalogue, codec)
+    model = compose(config, catalogue, codec, fresh=False)
     try:
         weights = load(blobs[WEIGHTS])
     except SafetensorError as error:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from workbench.api import Architecture, Catalogue, IOShape, Record, Task, WorkbenchError, compatibility, validate
 from workbench.nn.contract import (
     Batch,
+    BeginsFromFile,
     Codec,
     Embedder,
     Encoded,
@@ -115,8 +116,10 @@ def compose(
     catalogue: Catalogue,
     codec: Codec | None = None,
     records: Iterable[Record] | None = None,
+    *,
+    fresh: bool = True,
 ) -> Model:
-    """The model of ``config``, freshly initialised from its seed.
+    """The model of ``config``, freshly initialised from its seed; not ``fresh`` where weights are loaded into it next.
 
     The codec is given (already fitted), or fitted here on ``records``, which must be training records only. The
     process's random state is left as it was. :class:`WorkbenchError` when the pair does not fit or an option is wrong.
@@ -150,6 +153,8 @@ def compose(
         head = task.head(codec, encoder.output_size)
         if isinstance(head, TiesWeights):
             head.tie(embedder)
+        if fresh and isinstance(embedder, BeginsFromFile):
+            embedder.begin()
         return Model(
             task=task,
             codec=codec,

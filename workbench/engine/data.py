@@ -27,7 +27,7 @@ from workbench.engine.sources import (
     source_for,
 )
 from workbench.engine.splits import KEEP_IN_MEMORY, Split, StreamSplit, WindowSplit
-from workbench.nn.contract import Codec, Encoding, KnowsTargetLength, Role, Streams, TaskModel, Windows
+from workbench.nn.contract import Codec, Encoding, KnowsTargetLength, ReadsFiles, Role, Streams, TaskModel, Windows
 from workbench.runs.config import DataSection, RunConfig
 
 __all__ = [
@@ -315,7 +315,8 @@ def _fit_or_recall(
     content = source.content_hash(section.train) if cache is not None and codec_key else ""
     if cache is None or not content:
         return fit()
-    key = hashlib.sha256(f"{content}\n{section.limit}\n{codec_key}".encode()).hexdigest()[:32]
+    files = f"\n{task.files_key()}" if isinstance(task, ReadsFiles) else ""
+    key = hashlib.sha256(f"{content}\n{section.limit}\n{codec_key}{files}".encode()).hexdigest()[:32]
     path = cache / f"codec-{key}.json"
     try:
         return task.load_codec(json.loads(path.read_bytes()))

@@ -54,7 +54,7 @@ def read_interrupted(path: Path, catalogue: Catalogue) -> tuple[Bundle, str]:
     if best is None:
         raise _damaged(run.checkpoints, "the best checkpoint is not there")
     _, task = make_task(run.config, catalogue)
-    model = compose(run.config, catalogue, task.load_codec(codec))
+    model = compose(run.config, catalogue, task.load_codec(codec), fresh=False)
     load_weights(model, best.group("model"), run.checkpoints / BEST)
     epoch = int(best.values.get("epoch", 0))
     manifest = {

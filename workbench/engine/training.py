@@ -167,7 +167,7 @@ class _Session:
         self._warn_about(prepared)
         self._phase("building the model", 0, 0)
         device = self._device(start)
-        model = compose(config, self.catalogue, prepared.codec).to(device.device)
+        model = compose(config, self.catalogue, prepared.codec, fresh=checkpoint is None).to(device.device)
         self._look_ahead(model, prepared)
         threads = self._threads(model, prepared, device, start)
         if device.device.type == "cpu":
@@ -317,7 +317,7 @@ class _Session:
         if start is None or best is None:
             return
         _, task = make_task(self.config, self.catalogue)
-        model = compose(self.config, self.catalogue, task.load_codec(start.codec))
+        model = compose(self.config, self.catalogue, task.load_codec(start.codec), fresh=False)
         metrics = dict(best.values.get("metrics", {}))
         write_bundle(
             self.run.model_folder, self.config, model, best.group("model"), metrics, int(best.values["epoch"])

@@ -64,11 +64,49 @@ class TaggedBatch(Batch):
         return TaggedBatch(moved.fields, self.lengths, self.units, self.character_lengths)
 
 
+@dataclass(frozen=True, slots=True)
+class PretrainedWords:
+    """Which words have a pretrained vector, and where; the vectors themselves are among the model's weights.
+
+    ``rows`` are those of the file, for the training words (-1 for none) and then for the ``others``, which training
+    does not have. ``file`` and ``fingerprint`` say which file it was.
+    """
+
+    file: str
+    fingerprint: str
+    size: int
+    fold: bool
+    rows: tuple[int, ...]
+    others: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "file": self.file,
+            "fingerprint": self.fingerprint,
+            "size": self.size,
+            "fold": self.fold,
+            "rows": list(self.rows),
+            "others": list(self.others),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> PretrainedWords:
+        return cls(
+            str(data["file"]),
+            str(data["fingerprint"]),
+            int(data["size"]),
+            bool(data["fold"]),
+            tuple(data["rows"]),
+            tuple(data["others"]),
+        )
+
+
 @dataclass(slots=True)
 class TaggingCodec:
     """Vocabularies and label set of one layer.
 
     ``words`` and ``characters`` are the known ones in sorted order; ``frequencies`` say how often each word was seen.
+    Words that only the ``pretrained`` vectors know are numbered after them.
     ``labels`` are what the network tells apart: IOBES tags where ``spans``, else the layer's own labels.
     """
 
@@ -81,13 +119,15 @@ class TaggingCodec:
     lower_case: bool
     normalise_digits: bool
     read_characters: bool = True
+    pretrained: PretrainedWords | None = None
     _word_ids: dict[str, int] = field(init=False, repr=False, compare=False)
     _character_ids: dict[str, int] = field(init=False, repr=False, compare=False)
     _label_ids: dict[str, int] = field(init=False, repr=False, compare=False)
     _cache: dict[str, tuple[int, int, int, NDArray[np.int32]]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self._word_ids = {word: i for i, word in enumerate(self.words, FIRST_WORD)}
+        others = self.pretrained.others if self.pretrained is not None else ()
+        self._word_ids = {word: i for i, word in enumerate((*self.words, *others), FIRST_WORD)}
         self._character_ids = {character: i for i, character in enumerate(self.characters, FIRST_CHARACTER)}
         self._label_ids = {label: i for i, label in enumerate(self.labels)}
         self._cache = {}
@@ -96,8 +136,12 @@ class TaggingCodec:
 
     @property
     def n_words(self) -> int:
-        """Word vectors, with those for padding and unknown words."""
+        """Word vectors of the training split, with those for padding and unknown words."""
         return len(self.words) + FIRST_WORD
+
+    def vector_rows(self) -> tuple[int, ...]:
+        """The row in the vector file of every word id, -1 for none."""
+        return (-1,) * FIRST_WORD + (self.pretrained.rows if self.pretrained is not None else (-1,) * len(self.words))
 
     @property
     def n_characters(self) -> int:
@@ -108,8 +152,20 @@ class TaggingCodec:
         return word_key(word, self.lower_case, self.normalise_digits)
 
     def knows(self, word: str) -> bool:
-        """Whether ``word`` has a vector of its own."""
-        return self.key(normalise(word)) in self._word_ids
+        """Whether training had ``word``."""
+        return UNKNOWN < self._word_ids.get(self.key(normalise(word)), UNKNOWN) < self.n_words
+
+    def has_vector(self, word: str) -> bool:
+        """Whether ``word`` has a pretrained vector."""
+        id_ = self._word_id(self.key(normalise(word)))
+        return self.pretrained is not None and id_ != UNKNOWN and self.pretrained.rows[id_ - FIRST_WORD] >= 0
+
+    def _word_id(self, key: str) -> int:
+        found = self._word_ids.get(key)
+        if found is None and self.pretrained is not None and self.pretrained.fold:
+            others = (self._word_ids.get(form, UNKNOWN) for form in (key.lower(), key.capitalize(), key.upper()))
+            found = next((id_ for id_ in others if id_ >= self.n_words), None)
+        return UNKNOWN if found is None else found
 
     def _read(self, token: str) -> tuple[int, int, int, NDArray[np.int32]]:
         """(word id, casing, form hash, character ids) of a token, remembered."""
@@ -124,7 +180,7 @@ class TaggingCodec:
         ids = [self._character_ids.get(character, UNKNOWN) for character in word_seen]
         spelling = np.array([WORD_START, *ids, WORD_END], dtype=np.int32)
         form = int.from_bytes(hashlib.blake2b(spelling.tobytes(), digest_size=8).digest(), "little", signed=True)
-        entry = (self._word_ids.get(self.key(word), UNKNOWN), casing(word), form, spelling)
+        entry = (self._word_id(self.key(word)), casing(word), form, spelling)
         if len(self._cache) < 200_000:  # bounded: an endless stream of new words must not fill memory
             self._cache[token] = entry
         return entry
@@ -224,6 +280,7 @@ class TaggingCodec:
             "lower_case": self.lower_case,
             "normalise_digits": self.normalise_digits,
             "read_characters": self.read_characters,
+            **({} if self.pretrained is None else {"pretrained": self.pretrained.to_json()}),
         }
 
     @classmethod
@@ -244,6 +301,7 @@ class TaggingCodec:
             lower_case=bool(data["lower_case"]),
             normalise_digits=bool(data["normalise_digits"]),
             read_characters=bool(data["read_characters"]),
+            pretrained=PretrainedWords.from_json(data["pretrained"]) if data.get("pretrained") else None,
         )
 
 

@@ -7,10 +7,13 @@ from torch import Tensor, nn
 from workbench_plugins.tasks.tagging.codec import CASINGS, FIRST_WORD, PADDING, UNKNOWN, TaggingCodec
 from workbench_plugins.tasks.tagging.params import TaggingParams
 
+from workbench.api import WorkbenchError
 from workbench.nn.chars import CharacterCnn, CharacterLstm
 from workbench.nn.contract import Batch, Embedder
 from workbench.nn.dropout import LockedDropout
 from workbench.nn.initialisation import initialise_embedding
+from workbench.nn.vector_embedding import VectorEmbedding
+from workbench.nn.vectors import VectorFile
 
 
 class TaggingEmbedder(Embedder):
@@ -26,16 +29,27 @@ class TaggingEmbedder(Embedder):
 
     def __init__(self, params: TaggingParams, codec: TaggingCodec) -> None:
         super().__init__()
-        self.words = nn.Embedding(codec.n_words, params.word_embedding_size, padding_idx=PADDING)
-        initialise_embedding(self.words.weight, PADDING)
-        rare = torch.zeros(codec.n_words)
+        self._pretrained = codec.pretrained
+        self.words: nn.Embedding | VectorEmbedding
+        rows = codec.vector_rows()
+        if codec.pretrained is None:
+            size = params.word_embedding_size
+            self.words = nn.Embedding(codec.n_words, size, padding_idx=PADDING)
+            initialise_embedding(self.words.weight, PADDING)
+        else:
+            size = codec.pretrained.size
+            self.words = VectorEmbedding(
+                rows, size, freeze=params.freeze_vectors, fixed_from=codec.n_words, unknown=UNKNOWN, padding=PADDING
+            )
+        rare = torch.zeros(len(rows))
         seen = torch.tensor(codec.frequencies, dtype=torch.float32)
-        rare[FIRST_WORD:] = params.unknown_replacement / (params.unknown_replacement + seen)
+        rare[FIRST_WORD : codec.n_words] = params.unknown_replacement / (params.unknown_replacement + seen)
+        # a word that has a vector will not be unknown later: the unknown word is learned from those without one
+        rare[torch.tensor(rows) >= 0] = 0.0
         hide = 1.0 - (1.0 - params.word_dropout) * (1.0 - rare)
         hide[:FIRST_WORD] = 0.0
         self.hides = bool(hide.any())
         self.register_buffer("hide", hide, persistent=False)
-        size = params.word_embedding_size
         self.characters: CharacterCnn | CharacterLstm | None = None
         if params.characters == "cnn":
             self.characters = CharacterCnn(
@@ -58,6 +72,20 @@ class TaggingEmbedder(Embedder):
             size += params.casing_embedding_size
         self.dropout = LockedDropout(params.input_dropout)
         self.output_size = size
+
+    def begin(self) -> None:
+        """Take the pretrained vectors from their file. :class:`WorkbenchError` when it is gone or another by now."""
+        if self._pretrained is None or not isinstance(self.words, VectorEmbedding):
+            return
+        file = VectorFile.open(self._pretrained.file)
+        if file.fingerprint != self._pretrained.fingerprint:
+            raise WorkbenchError(
+                "The file of word vectors has changed since this run began.",
+                why="Its words stood in other places.",
+                fix="Start a new run.",
+                file=file.path,
+            )
+        self.words.begin(file)
 
     def forward(self, batch: Batch) -> Tensor:
         words = batch.fields["words"]

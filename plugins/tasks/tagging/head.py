@@ -18,6 +18,7 @@ from workbench.nn.contract import Batch, Encoded, Head, LossSum
 from workbench.nn.crf import LinearChainCrf
 from workbench.nn.dropout import LockedDropout
 from workbench.nn.losses import masked_cross_entropy
+from workbench.nn.masks import sequence_mask
 from workbench.nn.viterbi import n_best_paths, viterbi
 
 
@@ -55,6 +56,16 @@ class TaggingHead(Head):
         if self.crf is None:
             return masked_cross_entropy(outputs, tags, batch.lengths)
         return LossSum(self.crf.loss(outputs.float(), tags, batch.lengths), int(batch.lengths.sum()))
+
+    @torch.no_grad()
+    def record_losses(self, outputs: Tensor, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(B,) losses and (B,) tokens of all sentences at once."""
+        tags, counts = batch.fields["labels"], batch.lengths.to(outputs.device)
+        if self.crf is not None:
+            return self.crf.losses(outputs.float(), tags, batch.lengths), counts
+        losses = functional.cross_entropy(outputs.float().transpose(1, 2), tags, reduction="none")
+        inside = sequence_mask(batch.lengths, losses.shape[1], losses.device)
+        return losses.masked_fill(~inside, 0.0).sum(1), counts
 
     def regression_targets(self, batch: Batch) -> Tensor | None:
         """One-hot labels (B, T, K) for the softmax; a CRF's transitions have no closed form."""

@@ -34,9 +34,38 @@ class TaggingParams(Params):
         ge=1,
         le=4096,
         unit="dimensions",
-        what="Length of the vector learned for each word.",
+        what="Length of the vector learned for each word; pretrained vectors bring their own.",
         when="Lower it for a small data set.",
         typical="50 to 300",
+    )
+    vectors: str = option(
+        "",
+        what="Path of a file of pretrained word vectors as text (GloVe, word2vec, fastText .vec); empty uses none.",
+        when="For the best quality: vectors learned from much text know words that the training split does not have.",
+        typical="glove.6B.100d.txt",
+    )
+    freeze_vectors: bool = option(
+        False,
+        what="Leave the pretrained vectors as they are, instead of learning on from them.",
+        when="Switch it on for a small data set.",
+        typical="off",
+    )
+    vector_case: Literal["any", "exact"] = option(
+        "any",
+        advanced=True,
+        what="A word that the file does not have may take the vector of one that differs in capitals only, or may not.",
+        when="Exact where capitals tell words apart, as German nouns.",
+        typical="any",
+    )
+    vector_words: int = option(
+        50_000,
+        ge=0,
+        le=10_000_000,
+        unit="words",
+        advanced=True,
+        what="Words of the file that training does not have and the model knows besides, the file's first ones.",
+        when="Raise it to know rarer names; lower it for a smaller model: 50,000 words of 300 dimensions take 60 MB.",
+        typical="50000 to all of the file",
     )
     characters: Literal["none", "cnn", "lstm"] = option(
         "cnn",

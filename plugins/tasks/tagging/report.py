@@ -20,17 +20,25 @@ MAX_CONFUSION = 40
 Known = Callable[[str], bool]
 
 
-def build_report(split: str, pairs: Iterable[tuple[int, Record, Result, float]], known: Known | None = None) -> Report:
-    """Evaluate (record id, gold record, result, loss per token); ``known`` tells whether a word was seen in training.
+def build_report(
+    split: str,
+    pairs: Iterable[tuple[int, Record, Result, float]],
+    known: Known | None = None,
+    covered: Known | None = None,
+) -> Report:
+    """Evaluate (record id, gold record, result, loss per token).
+
+    ``known`` tells whether a word was seen in training, ``covered`` whether it has a pretrained vector, if any have.
 
     ``confusion`` counts tokens by type of entity (O for none) on span layers, by label on others.
     """
-    return _Tally(known).add_all(pairs).report(split)
+    return _Tally(known, covered).add_all(pairs).report(split)
 
 
 class _Tally:
-    def __init__(self, known: Known | None) -> None:
-        self.known = known
+    def __init__(self, known: Known | None, covered: Known | None) -> None:
+        self.known, self.covered = known, covered
+        self.with_vector = self.unknown_with_vector = 0
         self.records = self.tokens = self.right = self.unknown = self.unknown_right = 0
         self.spans = SpanCounts()
         self.pairs: Counter[tuple[str, str]] = Counter()
@@ -62,9 +70,12 @@ class _Tally:
             right = wanted == found
             token_errors += not right
             self.pairs[wanted, found] += 1
+            has_vector = self.covered is not None and self.covered(token)
+            self.with_vector += has_vector
             if self.known is not None and not self.known(token):
                 self.unknown += 1
                 self.unknown_right += right
+                self.unknown_with_vector += has_vector
         self.right += len(gold) - token_errors
         errors = max(wrong, token_errors)
         if errors:
@@ -85,6 +96,10 @@ class _Tally:
         if self.known is not None and self.unknown:
             metrics["unknown_word_accuracy"] = self.unknown_right / self.unknown
             metrics["unknown_word_share"] = self.unknown / self.tokens
+        if self.covered is not None and self.tokens:
+            metrics["vector_coverage"] = self.with_vector / self.tokens
+            if self.unknown:
+                metrics["unknown_vector_coverage"] = self.unknown_with_vector / self.unknown
         labels, confusion = self._confusion(spanned)
         return Report(
             split=split,

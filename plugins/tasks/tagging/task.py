@@ -18,6 +18,7 @@ from workbench_plugins.tasks.tagging.report import build_report
 
 from workbench.api import Record, Report, Result
 from workbench.nn.contract import Batch, Codec, DecodeOptions, Embedder, Encoded, Head
+from workbench.nn.vectors import fingerprint_of
 
 
 class TaggingModel:
@@ -33,6 +34,10 @@ class TaggingModel:
     def fit_codec(self, records: Iterable[Record]) -> TaggingCodec:
         self._codec = fit_codec(records, self.params)
         return self._codec
+
+    def files_key(self) -> str:
+        """The codec knows which words the vector file has."""
+        return fingerprint_of(self.params.vectors) if self.params.vectors else ""
 
     def load_codec(self, data: Mapping[str, Any]) -> TaggingCodec:
         self._codec = TaggingCodec.from_json(data)
@@ -60,7 +65,10 @@ class TaggingModel:
         return list(decode_batch(outputs, batch.lengths, head, _own(codec), sentences, options))
 
     def report(self, split: str, pairs: Iterable[tuple[int, Record, Result, float]]) -> Report:
-        return build_report(split, pairs, self._codec.knows if self._codec is not None else None)
+        codec = self._codec
+        if codec is None:
+            return build_report(split, pairs)
+        return build_report(split, pairs, codec.knows, codec.has_vector if codec.pretrained is not None else None)
 
     def steps(self, record: Record) -> tuple[str, ...]:
         return as_tagged(record).tokens
