@@ -73,7 +73,13 @@ class Judged:
 
 @torch.no_grad()
 def judge(
-    head: SymbolHead, codec: LanguageCodec, states: Tensor, ids: Sequence[int], *, expected: int = 0, following: int = 10
+    head: SymbolHead,
+    codec: LanguageCodec,
+    states: Tensor,
+    ids: Sequence[int],
+    *,
+    expected: int = 0,
+    following: int = 10,
 ) -> Judged:
     """``states`` (n + 1, H): the one before each of ``ids`` (n,), and the last one."""
     logs: list[float] = []

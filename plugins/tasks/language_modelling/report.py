@@ -1,4 +1,4 @@
-"""An evaluation of a running text: perplexity, exactly, by how frequent symbols are, and the lines that surprised most."""
+"""An evaluation of a running text: perplexity exactly, by frequency of symbols, and the lines that surprised most."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def build_report(split: str, parts: StreamParts, codec: LanguageCodec) -> Report
     size = len(codec)
     losses, counts = np.zeros(size), np.zeros(size, np.int64)
     lines = _Lines(codec)
-    for symbols, nats in parts:
-        exact = nats.astype(np.float64)
+    for symbols, chunk in parts:
+        exact = chunk.astype(np.float64)
         losses += np.bincount(symbols, weights=exact, minlength=size)
         counts += np.bincount(symbols, minlength=size)
         lines.add(symbols, exact)
@@ -52,7 +52,7 @@ def build_report(split: str, parts: StreamParts, codec: LanguageCodec) -> Report
         n_records=lines.count,
         n_tokens=count,
         metrics=metrics,
-        table=tuple([*_by_frequency(codec, losses, counts), *_surprising(codec, losses, counts)]),
+        table=(*_by_frequency(codec, losses, counts), *_surprising(codec, losses, counts)),
         examples=tuple(lines.examples()),
         protocol={
             "units": codec.tokeniser.kind,

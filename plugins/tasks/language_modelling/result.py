@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """``text`` the model wrote, its ``tokens`` and the log-probability of each; ``ended``: the model ended it itself."""
+    """``text`` the model wrote, its ``tokens`` with the log-probability of each; ``ended``: by the model itself."""
 
     text: str
     tokens: tuple[str, ...]

@@ -67,9 +67,7 @@ class LanguageModel:
     # -- answers --------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def generate(
-        self, parts: Parts, batch: Batch, records: Sequence[Record], options: DecodeOptions
-    ) -> list[Result]:
+    def generate(self, parts: Parts, batch: Batch, records: Sequence[Record], options: DecodeOptions) -> list[Result]:
         """Each text read anew from its beginning, and written on as ``options.extra`` has it (see :class:`Writing`).
 
         ``n_best`` is how many continuations; ``alternatives`` how many likely symbols are told of every position.
@@ -122,7 +120,7 @@ class LanguageModel:
     def report(self, split: str, pairs: Iterable[tuple[int, Record, Result, float]]) -> Report:
         """Of texts by themselves, none of which knew the one before; a stream is reported by :meth:`report_stream`."""
         counting, records, tokens = Perplexity(), 0, 0
-        for _id, record, _result_, loss in pairs:
+        for _id, record, _answer, loss in pairs:
             count = self._fitted().length(record)
             counting.update_loss(loss * count, count)
             records, tokens = records + 1, tokens + count

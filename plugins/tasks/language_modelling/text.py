@@ -6,6 +6,6 @@ from workbench.api import Record, Text
 
 
 def parse_input(text: str) -> list[Record]:
-    """The text as it is, one record; nothing for a blank one. A line end at its end is the keyboard's, not the text's."""
+    """The text as it is, one record; nothing for a blank one. A line end at its end is the keyboard's and goes."""
     text = text.removesuffix("\n").removesuffix("\r")
     return [Text(text)] if text.strip() else []

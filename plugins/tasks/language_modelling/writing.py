@@ -71,7 +71,9 @@ class Writing:
         )
 
 
-def _number(values: Mapping[str, Any], name: str, default: float, low: float, high: float, *, whole: bool = False) -> float:
+def _number(
+    values: Mapping[str, Any], name: str, default: float, low: float, high: float, *, whole: bool = False
+) -> float:
     given = values.get(name)
     if given is None or given == "":
         return default

@@ -1,0 +1,1 @@
+"""Plays of Shakespeare (public domain), a part: see README.md here."""
