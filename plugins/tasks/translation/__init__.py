@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench_plugins.tasks.translation.params import PRESETS, TranslationParams
 
-from workbench.api import IOShape, Metric, Ref, Registrar, Task, Trait, hookimpl
+from workbench.api import InferenceView, IOShape, Metric, RecordEditor, Ref, Registrar, Task, Trait, hookimpl
 
 requires_api = "1"
 
@@ -44,3 +44,13 @@ def register_metrics(registry: Registrar) -> None:
                 factory=Ref(f"{_HERE}.scoring:{name}"),
             )
         )
+
+
+@hookimpl
+def register_record_editors(registry: Registrar) -> None:
+    registry.add(RecordEditor(record="text_pair", factory=Ref(f"{_HERE}.gui:TextPairEditor")))
+
+
+@hookimpl
+def register_inference_views(registry: Registrar) -> None:
+    registry.add(InferenceView(result="translation", factory=Ref(f"{_HERE}.gui:TranslationView")))

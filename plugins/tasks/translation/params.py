@@ -146,8 +146,8 @@ class TranslationParams(Params):
     @field_validator("vocabulary_size", "target_vocabulary_size")
     @classmethod
     def _room(cls, value: int) -> int:
-        if 0 < value < 8:
-            raise PydanticCustomError("combination", "four symbols are special ones: choose 8 or more")
+        if 0 < value < 5:
+            raise PydanticCustomError("combination", "four symbols are special ones: choose 5 or more")
         return value
 
     @property

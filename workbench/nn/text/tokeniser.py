@@ -62,8 +62,9 @@ class Tokeniser:
         min_count: int = 1,
         split: Split = "punctuation",
     ) -> Self:
-        """Learn at most ``size`` symbols, the four special ones among them (0: all; needed for subwords).
+        """Learn at most ``size`` symbols, the four special ones among them (0: all; for subwords 8,000).
 
+        Subwords keep every character of the training texts, even beyond that: what was read once can be written.
         ``min_count`` leaves out what occurs less often; ``split`` "spaces" is for words of text that is tokenised
         already. Deterministic: symbols stand in the order of how frequent they are, then of their characters.
         :class:`WorkbenchError` for texts without a single symbol and for a size that leaves no room.
