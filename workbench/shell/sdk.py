@@ -82,6 +82,7 @@ class EditorContext:
 
     ``labels`` maps a layer's name to its labels, in the order of their digits. ``commit(record, name)`` stores the
     changed record as one undoable edit called ``name``. ``layers`` describes the layers as the importer found them.
+    ``draft`` answers the configuration that the next Train uses (or None): where it divides a record, for instance.
     """
 
     theme: Theme
@@ -90,6 +91,7 @@ class EditorContext:
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     layers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     read_only: bool = False
+    draft: Callable[[], Any] = lambda: None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 

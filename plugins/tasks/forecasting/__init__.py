@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench_plugins.tasks.forecasting.params import FREE_RUN_PRESETS, PRESETS, ForecastingParams, FreeRunParams
 
-from workbench.api import IOShape, Metric, Ref, Registrar, Task, Trait, hookimpl
+from workbench.api import IOShape, Metric, RecordEditor, Ref, Registrar, Task, Trait, hookimpl
 
 requires_api = "1"
 
@@ -62,3 +62,8 @@ def register_metrics(registry: Registrar) -> None:
                 factory=Ref(f"{_HERE}.scoring:{'SquaredError' if name == 'mse' else 'ScaledError'}"),
             )
         )
+
+
+@hookimpl
+def register_record_editors(registry: Registrar) -> None:
+    registry.add(RecordEditor(record="series", factory=Ref(f"{_HERE}.gui:SeriesEditor")))

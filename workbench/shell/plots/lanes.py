@@ -154,6 +154,7 @@ class SeriesLanes(QWidget):
         plot.dragged.connect(lambda _n, i, y, lane=lane: self.dragged.emit(i, lane.channel, y))
         plot.dropped.connect(lambda _n, i, y, lane=lane: self.dropped.emit(i, lane.channel, y))
         plot.clicked.connect(lambda x, lane=lane: self._clicked(lane, x))
+        plot.on_key = self._key
         plot.range_chosen.connect(lambda lane=lane: self._range_chosen(lane))
         self._lanes.append(lane)
         self._column.addWidget(lane, 1)
@@ -236,23 +237,22 @@ class SeriesLanes(QWidget):
         left, right = max(0, start - room), min(len(self._x) - 1, stop - 1 + room)
         self.plots()[0].show_x(float(self._x[left]), float(self._x[right]))
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
+    def _key(self, event: QKeyEvent) -> bool:
         extend = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         far = 24 if event.modifiers() & Qt.KeyboardModifier.ControlModifier else 1
-        moves = {
+        moves: dict[int, int] = {
             Qt.Key.Key_Left: self.step - far,
             Qt.Key.Key_Right: self.step + far,
             Qt.Key.Key_Home: 0,
             Qt.Key.Key_End: len(self._x) - 1,
         }
         if event.key() in moves:
-            self.move_cursor(moves[Qt.Key(event.key())], extend=extend)
+            self.move_cursor(moves[event.key()], extend=extend)
         elif event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
             self.nudged.emit(1 if event.key() == Qt.Key.Key_Up else -1)
         else:
-            event.ignore()
-            return
-        event.accept()
+            return False
+        return True
 
     def value_span(self) -> float:
         """How much the values of the active channel in view differ: the measure of a nudge."""

@@ -50,6 +50,8 @@ class TimePlot(pg.PlotWidget):
         self.selectable = False
         self.grips: dict[str, Callable[[int], bool]] = {}
         """Line → whether the point of an index may be dragged."""
+        self.on_key: Callable[[QKeyEvent], bool] | None = None
+        """Asked first; True where the key was taken."""
         self.y_of: tuple[str, ...] = ()
         """The lines and bands that y must hold; all of them when empty."""
         self._lines: dict[str, DrawnLine] = {}
@@ -220,6 +222,9 @@ class TimePlot(pg.PlotWidget):
             Qt.Key.Key_PageUp: lambda: self.pan(-0.5),
             Qt.Key.Key_PageDown: lambda: self.pan(0.5),
         }
+        if self.on_key is not None and self.on_key(event):
+            event.accept()
+            return
         step = steps.get(event.key())
         if step is None:
             event.ignore()

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from workbench.data import DatasetInfo, Edit
     from workbench.shell.session import Session
 
+EDITOR_SHARE = 0.4
+"""Part of the height that the record's editor gets, unless its plugin asks for more (``share``)."""
 LABELS_OFFERED = 60
 """Layers with more labels than this (lemmas) are not offered as chips or filters."""
 
@@ -64,6 +66,7 @@ class DatasetEditor(QWidget):
         self._colours = LabelColours()
         self._query_number = 0
         self._saving_edit = False
+        self._shared = EDITOR_SHARE
         self.counts_changed = True
         """False while listeners hear of an edit that left every record in its place and split."""
         self._plain: PlainRecordView | None = None
@@ -302,6 +305,7 @@ class DatasetEditor(QWidget):
             labels={name: tuple(labels) for name, labels in self._labels.items()},
             layers=info.layers,
             read_only=bool(getattr(self._store, "read_only", False)),
+            draft=lambda: self.session.config,
         )
         owner = self.session.catalogue.owner(contribution)
         self.frame = PluginFrame(
@@ -312,10 +316,18 @@ class DatasetEditor(QWidget):
         keys = getattr(self.frame.widget, "keys", "")
         self.hint.setText(keys if isinstance(keys, str) else "")
         self.hint.setVisible(bool(self.hint.text()) and not context.read_only)
+        self._share(getattr(self.frame.widget, "share", EDITOR_SHARE))
         for signal, slot in (("accepted", lambda: self.go(1)), ("moved_on", self.go), ("layer_changed", self._layer)):
             found = getattr(self.frame.widget, signal, None)
             if found is not None:
                 found.connect(slot)
+
+    def _share(self, share: float) -> None:
+        """Give the record's editor this part of the height; a person may move the handle afterwards."""
+        share = min(max(float(share), 0.2), 0.8)
+        if share != self._shared:
+            self._shared = share
+            self.splitter.setSizes([round(1000 * (1 - share)), round(1000 * share)])
 
     def _layer(self, name: str) -> None:
         info = self._info

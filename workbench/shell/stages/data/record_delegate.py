@@ -1,4 +1,4 @@
-"""One line of a sentence in the list: its words, spans tinted and underlined, cut at the end of the cell."""
+"""One record in the list: a sentence with its spans underlined, cut at the end of the cell; a series as a line."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from workbench.api import StoredRecord, TaggedTokens
+from workbench.api import Series, StoredRecord, TaggedTokens
 from workbench.shell.stages.data.records_model import RECORD_ROLE
+from workbench.shell.stages.data.sparkline import Sparklines
 from workbench.shell.tokens.labelling import LabelColours, spans_of
 
 if TYPE_CHECKING:
@@ -23,13 +24,14 @@ class RecordDelegate(QStyledItemDelegate):
         super().__init__(parent)
         self._theme = theme
         self._colours = colours
+        self._sparklines = Sparklines()
         self.layer = ""
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         stored = index.data(RECORD_ROLE)
-        if not isinstance(stored, StoredRecord) or not isinstance(stored.record, TaggedTokens):
+        if not isinstance(stored, StoredRecord) or not isinstance(stored.record, TaggedTokens | Series):
             super().paint(painter, option, index)
             return
         painter.save()
@@ -38,7 +40,12 @@ class RecordDelegate(QStyledItemDelegate):
         if selected:
             painter.fillRect(area, self._theme.color("selection"))
         painter.setClipRect(area)
-        self._paint_words(painter, area.adjusted(6, 0, -6, 0), stored.record, option)
+        inner = area.adjusted(6, 0, -6, 0)
+        if isinstance(stored.record, Series):
+            painter.setFont(option.font)
+            self._sparklines.paint(painter, inner, stored.record, self._theme)
+        else:
+            self._paint_words(painter, inner, stored.record, option)
         painter.restore()
 
     def _paint_words(
