@@ -56,7 +56,9 @@ class PanelContext:
     ``run`` and ``dataset`` answer what is selected now (or None). ``submit(job, on_result, on_error)`` asks a worker.
     ``predict(on_result, on_error, texts=…, inputs=…, options=…)`` asks the model of the selected run, the live one
     while it learns; ``inputs`` are records as JSON; ``on_result`` gets the job's value ({"result_kind", "results",
-    "epoch", "notice"}). It answers a handle to cancel, or None where there is no model.
+    "epoch", "notice"}). It answers a handle to cancel, or None where there is no model. ``records(start, count)``
+    answers (stored records, how many there are in all) of the data the selected run learned from. ``read(path, record
+    kind, on_records, on_error)`` reads a file off the GUI thread by the importer that knows it.
 
     In the stage Use (``settings["place"] == "use"``) an inference view may, besides ``show_result``, have
 
@@ -73,6 +75,8 @@ class PanelContext:
     events: EventFeed = field(default_factory=EventFeed)
     submit: Callable[..., Any] = lambda *_arguments: None
     predict: Callable[..., Any] = lambda *_arguments, **_options: None
+    records: Callable[[int, int], tuple[list[Any], int]] = lambda _start, _count: ([], 0)
+    read: Callable[..., Any] = lambda *_arguments: None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
