@@ -26,15 +26,43 @@ def panel_context(session: Session) -> PanelContext:
     )
 
 
-def panel_cards(session: Session, areas: frozenset[str]) -> Iterator[tuple[Panel, Card]]:
+class PanelCard(Card):
+    """A card around a panel; one made for an architecture or a task is of use beside runs of that alone."""
+
+    def __init__(self, session: Session, panel: Panel) -> None:
+        super().__init__(panel.title)
+        self._session, self.panel = session, panel
+
+    @property
+    def belongs(self) -> bool:
+        """Whether the selected run is one that the panel was made for."""
+        wanted = (self.panel.for_architecture, self.panel.for_task)
+        if not any(wanted):
+            return True
+        run = self._session.run
+        if run is None:
+            return False
+        found = (run.config.architecture.id, run.config.task.id)
+        return all(want in ("", one) for want, one in zip(wanted, found, strict=True))
+
+    def follow_run(self) -> None:
+        """Be there only beside runs that the panel was made for."""
+        self._session.run_changed.connect(self._follow)
+        self._follow()
+
+    def _follow(self) -> None:
+        self.setVisible(self.belongs)
+
+
+def panel_cards(session: Session, areas: frozenset[str]) -> Iterator[tuple[Panel, PanelCard]]:
     """A card with the framed panel for every contribution that belongs into one of ``areas``."""
     for panel in session.catalogue.panels():
         if panel.area in areas:
             yield panel, make_card(session, panel)
 
 
-def make_card(session: Session, panel: Panel) -> Card:
-    card = Card(panel.title)
+def make_card(session: Session, panel: Panel) -> PanelCard:
+    card = PanelCard(session, panel)
     factory, context = panel.factory, panel_context(session)
     card.body.addWidget(
         PluginFrame(

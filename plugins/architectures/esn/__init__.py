@@ -13,6 +13,7 @@ from workbench.api import (
     DiagramEdge,
     DiagramNode,
     IOShape,
+    Panel,
     Params,
     Preset,
     Ref,
@@ -266,3 +267,16 @@ ESN = Architecture(
 @hookimpl
 def register_architectures(registry: Registrar) -> None:
     registry.add(ESN)
+
+
+@hookimpl
+def register_panels(registry: Registrar) -> None:
+    registry.add(
+        Panel(
+            id="esn.reservoir",
+            title="Reservoir",
+            area="explain",
+            factory=Ref("workbench_plugins.architectures.esn.gui:ReservoirPanel"),
+            for_architecture="esn",
+        )
+    )

@@ -133,6 +133,7 @@ class EvaluateStage(Stage):
             self.pages.addWidget(page)
         for _panel, card in panel_cards(session, frozenset({"evaluate"})):
             column.addWidget(card)
+            card.follow_run()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(8)

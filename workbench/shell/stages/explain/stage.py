@@ -11,12 +11,13 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayou
 
 from workbench.api import Architecture, Cancelled, Event, Trace, WorkbenchError
 from workbench.api.events import EpochMetrics, RunFinished
-from workbench.shell.panels import panel_cards
+from workbench.shell.panels import PanelCard, panel_cards
 from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.explain.compare import Comparison
 from workbench.shell.stages.explain.trace_view import TraceView
 from workbench.shell.stages.model_layers import sizes_of
 from workbench.shell.stages.model_state import has_model, is_live, model_title, read_trace
+from workbench.shell.stages.page_tabs import PageTabs
 from workbench.shell.widgets import Button, Card, EmptyState, Muted, ProblemSlot, ScrollColumn
 
 if TYPE_CHECKING:
@@ -76,13 +77,22 @@ class ExplainStage(Stage):
         self.view_page = ScrollColumn(self.view)  # for large text, and trees
         for page in (self.empty, self.untraced, self.view_page):
             self.pages.addWidget(page)
+        traced = QWidget()
+        column = QVBoxLayout(traced)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.head)
+        column.addWidget(self.pages, 1)
+        self.tabs = PageTabs("Views into the network")
+        self.tabs.addTab(traced, "Trace")
+        self.panels: list[PanelCard] = []
+        for panel, card in panel_cards(session, frozenset({"explain"})):
+            self.panels.append(card)
+            self.tabs.addTab(ScrollColumn(card), panel.title)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(8)
-        layout.addWidget(self.head)
-        layout.addWidget(self.pages, 1)
-        for _panel, card in panel_cards(session, frozenset({"explain"})):
-            layout.addWidget(card)
+        layout.addWidget(self.tabs)
         session.run_changed.connect(self._run_changed)
         session.training_changed.connect(self.refresh)
         session.events_arrived.connect(self._events)
@@ -100,8 +110,17 @@ class ExplainStage(Stage):
         if has_model(self.session) and self.view.trace is None:
             self.ask()
 
+    def _show_tabs(self) -> None:
+        """Panels of plugins beside the trace, those that were made for the selected run's architecture or for all."""
+        for place, card in enumerate(self.panels, 1):
+            self.tabs.setTabVisible(place, card.belongs)
+        if not self.tabs.isTabVisible(self.tabs.currentIndex()):
+            self.tabs.setCurrentIndex(0)
+        self.tabs.tabBar().setVisible(any(card.belongs for card in self.panels))
+
     def refresh(self) -> None:
         """Follow the selected run."""
+        self._show_tabs()
         ready = has_model(self.session)
         self.head.setVisible(ready)
         if not ready:

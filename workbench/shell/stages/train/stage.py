@@ -112,6 +112,7 @@ class TrainStage(Stage):
         self.lower_row.insertWidget(0, self.small, 1)
         for _, card in panel_cards(self.session, frozenset({"train"})):
             self.lower_row.addWidget(card, 1)
+            card.follow_run()
         self._plots_made = True
 
     def show_upper(self, card: QWidget) -> None:
