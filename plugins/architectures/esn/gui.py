@@ -11,7 +11,7 @@ import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
-from workbench_plugins.architectures.esn.eigenvalues import EigenvaluePlane
+from workbench_plugins.architectures.esn.gui_eigenvalues import EigenvaluePlane
 
 from workbench.api import Cancelled, Event, WorkbenchError
 from workbench.api.events import EpochMetrics, RunFinished, RunStarted, event_from_json
