@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 
@@ -81,19 +81,34 @@ class TokenLabels:
 
 @dataclass(frozen=True, slots=True)
 class ClassProbabilities:
-    """One label for a whole record: the most probable one, and the probability of every label in a fixed order."""
+    """One label for a whole record: the most probable one, and the probability of every label in a fixed order.
+
+    Where it was asked for, ``tokens`` are the steps that were read, and ``saliency`` has for each method a number for
+    each of them: how much it adds to the answer.
+    """
 
     KIND: ClassVar[str] = "class_probabilities"
 
     label: str
     probabilities: Mapping[str, float]
+    tokens: tuple[str, ...] = ()
+    saliency: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        return {"label": self.label, "probabilities": dict(self.probabilities)}
+        values: dict[str, Any] = {"label": self.label, "probabilities": dict(self.probabilities)}
+        if self.saliency:
+            values["tokens"] = list(self.tokens)
+            values["saliency"] = {method: list(found) for method, found in self.saliency.items()}
+        return values
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        return cls(str(data["label"]), {str(name): float(p) for name, p in data["probabilities"].items()})
+        return cls(
+            str(data["label"]),
+            {str(name): float(p) for name, p in data["probabilities"].items()},
+            tuple(data.get("tokens", ())),
+            {str(method): tuple(float(v) for v in found) for method, found in data.get("saliency", {}).items()},
+        )
 
     def summary(self) -> str:
         return f"{self.label} {self.probabilities.get(self.label, 0.0):.2f}"

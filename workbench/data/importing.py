@@ -229,13 +229,16 @@ def import_sample(store: DatasetStore, sample: Sample, *, dataset_name: str | No
 
 
 def recognise_layers(records: Iterable[tuple[str, str, Record]]) -> dict[str, dict[str, Any]]:
-    """The layers of some tagged sentences and whether they hold spans or plain labels."""
+    """The layers of some records and whether they hold spans (in tagged sentences) or plain labels."""
     evidence: dict[str, Evidence] = {}
+    plain: dict[str, dict[str, Any]] = {}
     for _, _, record in records:
         if isinstance(record, TaggedTokens):
             for name, tags in record.layers.items():
                 evidence.setdefault(name, Evidence()).update(tags)
-    return {
+        else:
+            plain |= {name: {"kind": "label"} for name in record.labels()}
+    return plain | {
         name: {"kind": "label"}
         if seen.scheme() is Scheme.PLAIN
         else {"kind": "span", "source_scheme": seen.scheme().value}

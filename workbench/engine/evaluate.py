@@ -23,6 +23,7 @@ from workbench.nn.contract import (
     Calibration,
     DecodeOptions,
     Encoded,
+    Explains,
     Generates,
     LossSum,
     MetricState,
@@ -146,6 +147,8 @@ def predicted_batches(
                 results = writer.generate(parts, batch, records, options)
         else:
             results = task.decode(outputs, encoded, batch, model.head, model.codec, records, options)
+        if options.extra.get("explain") and isinstance(task, Explains):
+            results = task.explain(parts, batch, records, results, options)
         if calibration is not None:
             calibration.add(batch)
         yield Predicted(indices, results, summed.total, summed.count, each)

@@ -429,7 +429,7 @@ class Parts:
 
 
 class Calibration(Protocol):
-    """Told every batch of a validation once it was answered; ``finish`` writes what it found into the head's buffers."""
+    """Told every batch of a validation once it is answered; ``finish`` writes what it found into the head's buffers."""
 
     def add(self, batch: Batch) -> None: ...
 
@@ -441,6 +441,17 @@ class Calibrates(Protocol):
     """A task whose head keeps numbers that are found on the validation split (the widths of conformal intervals)."""
 
     def calibration(self, parts: Parts) -> Calibration: ...
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A task that can say what its answers rest on: asked where ``options.extra`` has a true "explain"."""
+
+    def explain(
+        self, parts: Parts, batch: Batch, records: Sequence[Record], results: Sequence[Result], options: DecodeOptions
+    ) -> list[Result]:
+        """The results, with what each rests on; called without dropout and gradients, which it may switch on."""
+        ...
 
 
 @runtime_checkable

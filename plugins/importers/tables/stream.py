@@ -50,12 +50,13 @@ class TableStream:
     """Records with their source line; subclasses say which columns they need and what they make of their cells."""
 
     roles: ClassVar[tuple[str, ...]]
+    layers_found: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, path: Path, options: TableParams) -> None:
         self.path = Path(path)
         self.options = options
         self.problems: list[Finding] = []
-        self.layers: dict[str, dict[str, Any]] = {}
+        self.layers: dict[str, dict[str, Any]] = {name: {"kind": "label"} for name in self.layers_found}
         self._form = open_form(self.path, options)
         profiles = profiles_of(self._form.names, self._form.sample())
         recognised = self._choose(profiles)
@@ -126,6 +127,7 @@ class LabelledTable(TableStream):
     """Texts with a label each."""
 
     roles = ("text", "label")
+    layers_found: ClassVar[tuple[str, ...]] = ("label",)
     options: LabelledTableParams
 
     def _choose(self, profiles: Sequence[Profile]) -> Sequence[int | None]:

@@ -1,0 +1,167 @@
+"""Labelled texts ↔ arrays: a vocabulary and the labels, fitted on the training split only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from workbench_plugins.tasks.classification.params import ClassificationParams
+from workbench_plugins.tasks.classification.text import cut_as_trained, is_cut_already
+
+from workbench.api import LabelledText, Record, WorkbenchError
+from workbench.nn.contract import Batch, Encoding
+from workbench.nn.text import PAD, UNKNOWN, Tokeniser
+
+NO_LABEL = -1
+"""The target of a text without a label, or with one that training has not seen."""
+CODEC_VERSION = 1
+_FEWEST = 2
+
+
+@dataclass(slots=True)
+class ClassificationCodec:
+    """A tokeniser, and the ``labels`` in sorted order with how often training saw each (``counts``).
+
+    ``cut_already``: the training texts came with spaces between words and punctuation, so other texts are cut first.
+    """
+
+    tokeniser: Tokeniser
+    labels: tuple[str, ...]
+    counts: tuple[int, ...]
+    maximum_length: int
+    cut_already: bool = False
+
+    @classmethod
+    def fit(cls, records: Iterable[Record], params: ClassificationParams) -> ClassificationCodec:
+        """One pass over the training records."""
+        texts: list[str] = []
+        labels: Counter[str] = Counter()
+        for record in records:
+            own = as_labelled(record)
+            texts.append(own.text)
+            if own.label:
+                labels[own.label] += 1
+        if len(labels) < _FEWEST:
+            raise too_few_labels(labels)
+        cut = params.tokens == "words" and is_cut_already(texts)
+        tokeniser = Tokeniser.fit(
+            params.tokens,
+            texts,
+            size=params.vocabulary_size,
+            lowercase=params.lower_case,
+            min_count=params.minimum_frequency,
+            split="spaces" if cut else "punctuation",
+        )
+        names = tuple(sorted(labels))
+        return cls(tokeniser, names, tuple(labels[name] for name in names), params.maximum_length, cut)
+
+    # --- texts to numbers
+
+    def _prepared(self, text: str) -> str:
+        if not self.cut_already:
+            return text
+        lower = self.tokeniser.lowercase
+        return cut_as_trained(text, lambda word: self.tokeniser.id_of(word.lower() if lower else word) != UNKNOWN)
+
+    def _kept(self, n: int) -> slice | NDArray[np.int64]:
+        """Which of ``n`` steps are read: of a long text the first two thirds and the last third of what may be."""
+        most = self.maximum_length
+        if n <= most:
+            return slice(None)
+        head = most - most // 3
+        return np.r_[0:head, n - most // 3 : n]
+
+    def tokens(self, text: str) -> tuple[str, ...]:
+        """The steps of ``text`` as they are written."""
+        found = self.tokeniser.tokens(self._prepared(text))
+        return tuple(np.array(found, dtype=object)[self._kept(len(found))].tolist()) if found else ()
+
+    def encode(self, record: Record) -> Encoding:
+        """``tokens`` (T,) and ``label`` (1,), :data:`NO_LABEL` where there is none that is known."""
+        own = as_labelled(record)
+        ids = self.tokeniser.encode(self._prepared(own.text))
+        label = self.labels.index(own.label) if own.label in self.labels else NO_LABEL
+        return {"tokens": ids[self._kept(len(ids))].astype(np.int32), "label": np.array([label], np.int16)}
+
+    def length(self, record: Record) -> int:
+        return min(self.maximum_length, len(self.tokeniser.encode(self._prepared(as_labelled(record).text))))
+
+    def collate(self, items: Sequence[Encoding]) -> Batch:
+        """``tokens`` (B, T), zeros beyond a length, and ``labels`` (B,)."""
+        sizes = np.array([len(item["tokens"]) for item in items], dtype=np.int64)
+        tokens = np.full((len(items), int(sizes.max())), PAD, dtype=np.int64)
+        for row, item in zip(tokens, items, strict=True):
+            row[: len(item["tokens"])] = item["tokens"]
+        labels = np.array([int(item["label"][0]) for item in items], dtype=np.int64)
+        fields = {"tokens": torch.from_numpy(tokens), "labels": torch.from_numpy(labels)}
+        return Batch(fields, torch.from_numpy(sizes), int(sizes.sum()))
+
+    # --- on disk
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "version": CODEC_VERSION,
+            "tokeniser": self.tokeniser.to_json(),
+            "labels": list(self.labels),
+            "counts": list(self.counts),
+            "maximum_length": self.maximum_length,
+            "cut_already": self.cut_already,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ClassificationCodec:
+        version = data.get("version")
+        if version != CODEC_VERSION:
+            raise WorkbenchError(
+                f"The vocabulary of this model has version {version}; this program reads version {CODEC_VERSION}.",
+                fix="Update the program, or train the model again.",
+            )
+        return cls(
+            Tokeniser.from_json(data["tokeniser"]),
+            tuple(data["labels"]),
+            tuple(data["counts"]),
+            int(data["maximum_length"]),
+            bool(data["cut_already"]),
+        )
+
+
+def as_labelled(record: Record) -> LabelledText:
+    if isinstance(record, LabelledText):
+        return record
+    raise WorkbenchError(
+        f"Classification reads labelled texts, not {record.KIND}.", fix="Choose a data set of labelled texts."
+    )
+
+
+def check_records(records: Iterable[Record]) -> None:
+    """Refuse what cannot be learned from."""
+    labels: Counter[str] = Counter()
+    empty = True
+    for record in records:
+        own = as_labelled(record)
+        empty = False
+        if own.label:
+            labels[own.label] += 1
+    if empty:
+        raise WorkbenchError(
+            "There are no texts to learn from.", why="The split is empty.", fix="Choose another split, or import data."
+        )
+    if len(labels) < _FEWEST:
+        raise too_few_labels(labels)
+
+
+def too_few_labels(labels: Mapping[str, int]) -> WorkbenchError:
+    if not labels:
+        return WorkbenchError(
+            "No training text has a label.",
+            fix="Label some texts in the Data stage, or import the column that holds the labels.",
+        )
+    return WorkbenchError(
+        f"There is nothing to tell apart: every training text is labelled {next(iter(labels))!r}.",
+        fix="Label some texts otherwise, or divide the data so that training has every label.",
+    )
