@@ -32,6 +32,9 @@ def predict(
         typer.Option("--format", help="text for people, jsonl for programs; for a file also an exporter's ending."),
     ] = None,
     n_best: Annotated[int, typer.Option(help="So many best answers for each input.", min=1)] = 1,
+    option: Annotated[
+        list[str] | None, typer.Option(help="How to answer, as key=value: temperature=0.5, seed=3, beam=10.")
+    ] = None,
 ) -> None:
     """Answer with a trained model."""
     context: CliContext = ctx.obj
@@ -50,7 +53,7 @@ def predict(
 
     predictor = load_bundle(_model(run), context.plugins().catalogue)
     _tell(context, predictor)
-    options = DecodeOptions(n_best=n_best)
+    options = _decode_options(DecodeOptions, n_best, option or [])
     if file is not None:
         _predict_file(context, predictor, file, output, as_format, options)
         return
@@ -103,6 +106,27 @@ def evaluate(
     except (OSError, WorkbenchError) as error:  # a run that may only be read can still be measured
         why = error.why if isinstance(error, WorkbenchError) else str(error.strerror)
         context.console(stderr=True).print(f"The report was not kept in the run's folder: {why}", markup=False)
+
+
+def _decode_options(kind: type[DecodeOptions], n_best: int, given: list[str]) -> DecodeOptions:
+    """What the task is asked for besides; numbers as numbers."""
+    found = kind(n_best=n_best)
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise WorkbenchError(f"An option is written key=value, not {text!r}.")
+        number: int | float | str = value
+        for read in (int, float):
+            try:
+                number = read(value)
+                break
+            except ValueError:
+                continue
+        if key == "alternatives":
+            found.alternatives = int(number)
+        else:
+            found.extra[key] = number
+    return found
 
 
 def _tell(context: CliContext, predictor: Predictor) -> None:

@@ -15,7 +15,7 @@ class LanguageModellingParams(Params):
     """What the text is cut into, how far the gradient looks back, and how the vocabulary is read and written."""
 
     units: Units = option(
-        "words",
+        "characters",
         what="What the text is cut into: words, single characters, or pieces of words learned from the text.",
         when="Characters for small texts and for spelling of its own; pieces (bpe, unigram) where words are many.",
         typical="words, or characters below a million characters",
