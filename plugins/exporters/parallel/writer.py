@@ -1,0 +1,198 @@
+"""Writing pairs: the source text where nothing was changed, else the same with the changed side in its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape as xml_escape
+
+from workbench_plugins.importers.parallel.reader import split_raw
+from workbench_plugins.importers.po.reader import escape
+
+from workbench.api import StoredRecord, TextPair, WorkbenchError
+
+_Records = Iterable[StoredRecord]
+_Format = Mapping[str, Any]
+_SIDES = ("source", "target")
+_PO_HEADER = ("# Written by Recurra", 'msgid ""', 'msgstr ""', '"Content-Type: text/plain; charset=UTF-8\\n"')
+
+
+def write_sources(records: _Records, format: _Format, layers: Any, path: Path, options: Mapping[str, Any]) -> None:
+    """A source a line, in the encoding and with the line ends of the file it came from."""
+    _write_side(records, format, path, 0)
+
+
+def write_targets(records: _Records, format: _Format, layers: Any, path: Path, options: Mapping[str, Any]) -> None:
+    """A target a line."""
+    _write_side(records, format, path, 1)
+
+
+def write_tmx(records: _Records, format: _Format, layers: Any, path: Path, options: Mapping[str, Any]) -> None:
+    """The memory it came from with the changed segments, or a plain one in TMX 1.4."""
+    sources = _sources(format, "tmx")
+    first = next((source for source in sources if source), {})
+    languages = (first.get("source") or "source", first.get("target") or "target")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(first.get("head") or _tmx_head(languages[0]))
+        for stored in records:
+            source = _source_of(stored, sources)
+            pair = _pair(stored)
+            if source is not None and stored.raw and not stored.edited:
+                file.write(stored.raw)
+                continue
+            named = (source.get("source"), source.get("target")) if source else languages
+            changed = _changed_unit(stored.raw, pair, named) if source is not None else None
+            file.write(changed if changed is not None else _new_unit(pair, languages))
+        file.write(first.get("tail") or "\n</body>\n</tmx>\n")
+
+
+def write_po(records: _Records, format: _Format, layers: Any, path: Path, options: Mapping[str, Any]) -> None:
+    """The catalogue it came from with the changed messages, or a new one."""
+    sources = _sources(format, "po")
+    first = next((source for source in sources if source), {})
+    newline = first.get("newline", "\n")
+    written = False
+    with _encoded(path, first) as file:
+        for stored in records:
+            source = _source_of(stored, sources)
+            pair = _pair(stored)
+            if not written and source is None:
+                file.write(newline.join((*_PO_HEADER, "", "")))
+            written = True
+            if source is not None and stored.raw and not stored.edited:
+                file.write(stored.raw)
+                continue
+            changed = _changed_message(stored.raw, pair, newline) if source is not None and stored.raw else None
+            made = (f'msgid "{escape(pair.source)}"', f'msgstr "{escape(pair.target)}"', "", "")
+            file.write(changed or newline.join(made))
+        file.write(first.get("tail", ""))
+
+
+# -- parallel files ------------------------------------------------------------------------------------------
+
+
+def _write_side(records: _Records, format: _Format, path: Path, side: int) -> None:
+    sources = _sources(format, "parallel")
+    first = next((source for source in sources if source), {})
+    bom = bool(first.get("bom", (False, False))[side])
+    with _encoded(path, {**first, "bom": bom}) as file:
+        file.writelines(_lines(records, sources, side))
+
+
+def _lines(records: _Records, sources: list[_Format | None], side: int) -> Iterator[str]:
+    ended, newline = True, "\n"
+    for stored in records:
+        source = _source_of(stored, sources)
+        newline = str(source["newline"]) if source is not None else newline
+        text = getattr(_pair(stored), _SIDES[side])
+        raw = split_raw(stored.raw)[side] if source is not None and stored.raw else ""
+        if raw and raw.startswith(text) and raw[len(text) :].strip("\r\n\t ") == "":
+            line = raw  # this side was not changed
+        else:
+            line = " ".join(text.splitlines()) + (raw[len(raw.rstrip("\r\n")) :] if raw else newline)
+        if not ended:
+            yield newline
+        yield line
+        ended = line.endswith(("\n", "\r"))
+
+
+# -- translation memories ------------------------------------------------------------------------------------
+
+_SEGMENT = re.compile(r"(<tuv\b[^>]*?\blang\s*=\s*[\"']([^\"']+)[\"'][^>]*>.*?<seg\b[^>]*>)(.*?)(</seg>)", re.DOTALL)
+
+
+def _changed_unit(raw: str, pair: TextPair, languages: tuple[Any, Any]) -> str | None:
+    """``raw`` with the segments of both languages replaced; None where they are not found."""
+    wanted = {str(code).lower(): text for code, text in zip(languages, (pair.source, pair.target), strict=True) if code}
+    done: set[str] = set()
+
+    def one(match: re.Match[str]) -> str:
+        code = match[2].lower()
+        for language, text in wanted.items():
+            if language not in done and (code == language or code.startswith(language + "-")):
+                done.add(language)
+                return match[1] + xml_escape(text) + match[4]
+        return match[0]
+
+    changed = _SEGMENT.sub(one, raw)
+    return changed if len(done) == 2 else None
+
+
+def _new_unit(pair: TextPair, languages: tuple[str, str]) -> str:
+    segments = "".join(
+        f'\n  <tuv xml:lang="{xml_escape(code)}"><seg>{xml_escape(text)}</seg></tuv>'
+        for code, text in zip(languages, (pair.source, pair.target), strict=True)
+    )
+    return f"\n<tu>{segments}\n</tu>"
+
+
+def _tmx_head(language: str) -> str:
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<tmx version="1.4">\n'
+        f'<header creationtool="Recurra" creationtoolversion="1" segtype="sentence" o-tmf="Recurra" adminlang="en" '
+        f'srclang="{xml_escape(language)}" datatype="plaintext"/>\n<body>'
+    )
+
+
+# -- gettext -------------------------------------------------------------------------------------------------
+
+_STRINGS = r'(?:[ \t]*"(?:[^"\\\r\n]|\\.)*"[ \t]*(?:\r\n|\n|\r|$))+'
+
+
+def _changed_message(raw: str, pair: TextPair, newline: str) -> str | None:
+    """``raw`` with the last message's msgid and first msgstr replaced; None where they are not found."""
+    start = max((match.start() for match in re.finditer(r"^msgid\s+\"", raw, re.MULTILINE)), default=-1)
+    if start < 0:
+        return None
+    head, message = raw[:start], raw[start:]
+    for keyword, text in ((r"msgid", pair.source), (r"msgstr(?:\[0\])?", pair.target)):
+        match = re.search(rf"^({keyword}[ \t]+){_STRINGS}", message, re.MULTILINE)
+        if match is None:
+            return None
+        message = f'{message[: match.end(1)]}"{escape(text)}"{newline}{message[match.end() :]}'
+    return head + message
+
+
+# -- all -----------------------------------------------------------------------------------------------------
+
+
+def _sources(format: _Format, kind: str) -> list[_Format | None]:
+    return [source if source.get("kind") == kind else None for source in format.get("sources", [])]
+
+
+def _source_of(stored: StoredRecord, sources: list[_Format | None]) -> _Format | None:
+    return sources[stored.source] if 0 <= stored.source < len(sources) else None
+
+
+def _pair(stored: StoredRecord) -> TextPair:
+    if not isinstance(stored.record, TextPair):
+        raise WorkbenchError("Only pairs of texts can be written as parallel text.")
+    return stored.record
+
+
+class _encoded:  # noqa: N801  (used as a function)
+    """An open text file in a format's encoding; what it cannot hold is said in words."""
+
+    def __init__(self, path: Path, source: _Format) -> None:
+        self._encoding = str(source.get("encoding", "utf-8"))
+        self._file = path.open("w", encoding=self._encoding, newline="")
+        self._bom = bool(source.get("bom"))
+
+    def __enter__(self) -> Any:
+        if self._bom:
+            self._file.write("\ufeff")
+        return self._file
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        try:
+            self._file.close()
+        except UnicodeEncodeError as late:
+            error = error or late
+        if isinstance(error, UnicodeEncodeError):
+            raise WorkbenchError(
+                f"{error.object[error.start : error.end]!r} cannot be written in {self._encoding}.",
+                why="The data were imported from a file in that encoding, and have since got a character it lacks.",
+                fix="Change the character.",
+            ) from error
