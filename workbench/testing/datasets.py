@@ -9,7 +9,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 
-from workbench.api import LabelledText, LabelledTree, Record, TaggedTokens, Text, TextPair, WorkbenchError
+from workbench.api import LabelledText, LabelledTree, Record, Series, TaggedTokens, Text, TextPair, WorkbenchError
 from workbench.testing.pair_tasks import DescribedVector, described_vectors, reversed_pairs
 from workbench.testing.records import LabelledVector, ShortSeries
 from workbench.testing.tree_task import expression_trees
@@ -72,6 +72,21 @@ def short_series(count: int, seed: int = 7) -> list[ShortSeries]:
     return series
 
 
+def series(count: int, seed: int = 7) -> list[Series]:
+    """``count`` hourly series of 180 steps: a day's wave, a slow one, a little noise."""
+    choose = random.Random(seed)
+    made = []
+    for number in range(count):
+        phase, level = choose.uniform(0, 2 * math.pi), choose.uniform(5, 10)
+        values = [
+            round(level + 2 * math.sin(2 * math.pi * t / 24 + phase) + 0.01 * t + choose.gauss(0, 0.1), 3)
+            for t in range(180)
+        ]
+        hours = [3_600_000_000_000 * t for t in range(180)]
+        made.append(Series.of(f"series {number + 1}", values, times=hours, clock="datetime", frequency="h"))
+    return made
+
+
 GENERATORS: dict[str, Callable[[int, int], Sequence[Record]]] = {
     TaggedTokens.KIND: tagged_sentences,
     Text.KIND: texts,
@@ -81,6 +96,7 @@ GENERATORS: dict[str, Callable[[int, int], Sequence[Record]]] = {
     DescribedVector.KIND: described_vectors,
     LabelledVector.KIND: labelled_vectors,
     ShortSeries.KIND: short_series,
+    Series.KIND: series,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench_plugins.tasks.forecasting.params import FREE_RUN_PRESETS, PRESETS, ForecastingParams, FreeRunParams
 
-from workbench.api import IOShape, Metric, RecordEditor, Ref, Registrar, Task, Trait, hookimpl
+from workbench.api import InferenceView, IOShape, Metric, RecordEditor, Ref, Registrar, Task, Trait, hookimpl
 
 requires_api = "1"
 
@@ -67,3 +67,8 @@ def register_metrics(registry: Registrar) -> None:
 @hookimpl
 def register_record_editors(registry: Registrar) -> None:
     registry.add(RecordEditor(record="series", factory=Ref(f"{_HERE}.gui:SeriesEditor")))
+
+
+@hookimpl
+def register_inference_views(registry: Registrar) -> None:
+    registry.add(InferenceView(result="forecast", factory=Ref(f"{_HERE}.gui:ForecastView")))

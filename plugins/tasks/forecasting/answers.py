@@ -24,6 +24,9 @@ MAX_SCORES = 4000
 FEW_SCORES = 30
 """With fewer windows, the errors of neighbouring steps are taken together."""
 
+SHOWN = 96
+"""Steps of the past that an answer carries to be shown before it, or twice the horizon where that is more."""
+
 Double = NDArray[np.float64]
 
 
@@ -48,7 +51,7 @@ def results(
     if not full:
         return [
             Forecast(
-                records[i].name if hasattr(records[i], "name") else "",
+                as_series(records[i]).name,
                 codec.targets,
                 (),
                 _table(mean[i]),
@@ -63,6 +66,7 @@ def results(
     for i, record in enumerate(records):
         series = as_series(record)
         past = int(series.static.get(HISTORY, series.size()))
+        tail = max(0, past - max(SHOWN, 2 * horizon))
         columns = [series.index(name) for name in codec.targets]
         whole = series.size() >= past + horizon
         times = series.times()[past : past + horizon] if whole else series.part(0, past).times_after(horizon)
@@ -73,8 +77,8 @@ def results(
                 channels=codec.targets,
                 times=tuple(times.tolist()),
                 mean=_table(mean[i]),
-                history=_table(series.values[:past, columns]),
-                history_times=tuple(series.times()[:past].tolist()),
+                history=_table(series.values[tail:past, columns]),
+                history_times=tuple(series.times()[tail:past].tolist()),
                 clock=series.clock,
                 levels=tuple(levels) if bands is not None else (),
                 quantiles=() if bands is None else tuple(_table(band[i]) for band in bands),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -84,8 +84,20 @@ class SeriesCodec:
     def length(self, record: Record) -> int:
         return record.size()
 
-    def encode(self, record: Record) -> Encoding:
+    def known(self, record: Record) -> Series:
+        """``record`` with its channels under the names of training, where it can only be those: a single channel, or
+        typed numbers without names in as many columns."""
         series = as_series(record)
+        if all(name in series.channels for name in (*self.targets, *self.past, *self.future)):
+            return series
+        names = (*self.targets, *self.past, *self.future)
+        nameless = all(name.startswith(("channel ", "value")) for name in series.channels)
+        if len(series.channels) == len(names) and (nameless or len(names) == 1):
+            return replace(series, channels=names)
+        return series
+
+    def encode(self, record: Record) -> Encoding:
+        series = self.known(record)
         targets, past, future = self._columns(series)
         values = series.values
         encoding: dict[str, NDArray[Any]] = {
@@ -185,7 +197,7 @@ class SeriesCodec:
         return self.params.lookback // self.segment * (len(self.targets) if self.apart else 1)
 
     def window_record(self, record: Record, start: int, stop: int) -> Record:
-        series = as_series(record)
+        series = self.known(record)
         start = max(0, stop - self.context)
         found = series.part(start, min(stop + self.params.horizon, series.size()))
         notes: dict[str, float | str] = {HISTORY: float(stop - start)}
@@ -218,7 +230,9 @@ class SeriesCodec:
                 # what is known ahead is known of the step that is foretold next
                 after = name == "ahead" and not isinstance(self.params, ForecastingParams)
                 extra.append(stacked[:, 1 : lookback + 1] if after else stacked[:, :lookback])
-        future = torch.from_numpy(np.stack([item["ahead"][lookback:] for item in items])) if "ahead" in items[0] else None
+        future = None
+        if "ahead" in items[0]:
+            future = torch.from_numpy(np.stack([item["ahead"][lookback:] for item in items]))
         if "static" in items[0]:
             static = torch.from_numpy(np.stack([item["static"] for item in items]))
             extra.append(static[:, None].expand(-1, lookback, -1))

@@ -24,7 +24,7 @@ NUDGE_PAUSE_MS = 700
 class SeriesEditor(QWidget):
     """One series: lanes above, and below them the chosen step with its value to type and its gap to fill.
 
-    The dataset editor calls :meth:`show_stored` and shows ``keys`` below; ``share`` is the part of the height it asks for.
+    The dataset editor calls :meth:`show_stored` and shows ``keys`` below; ``share`` is its part of the height.
     """
 
     share = 0.66

@@ -92,7 +92,10 @@ class SeriesParams(Params):
         typical="0",
     )
     validation: float = option(
-        0.15, ge=0, what="Length of the validation part: a share below 1, or steps.", typical="0.15, or twice the horizon"
+        0.15,
+        ge=0,
+        what="Length of the validation part: a share below 1, or steps.",
+        typical="0.15, or twice the horizon",
     )
     test: float = option(
         0.15, ge=0, what="Length of the test part: a share below 1, or steps.", typical="0.15, or the horizon"
@@ -170,7 +173,9 @@ class ForecastingParams(SeriesParams):
         advanced=True,
         what="The quantiles that are told, rising, the median (0.5) among them.",
     )
-    input_dropout: float = option(0.0, ge=0, lt=1, what="Share of input features dropped in training.", typical="0 to 0.2")
+    input_dropout: float = option(
+        0.0, ge=0, lt=1, what="Share of input features dropped in training.", typical="0 to 0.2"
+    )
     output_dropout: float = option(
         0.0, ge=0, lt=1, what="Share of the features that the last map reads dropped in training.", typical="0 to 0.5"
     )

@@ -19,7 +19,8 @@ def propose(statistics: Any) -> list[tuple[dict[str, Any], str]]:
     values: dict[str, Any] = {"lookback": lookback, "horizon": horizon}
     if several:
         values |= {"normalisation": "standard", "scaler": "none"}
-    told = f"Foretell {horizon} steps from the {lookback} before" + (f", for {records:,} series at once." if several else ".")
+    of = f", for {records:,} series at once." if several else "."
+    told = f"Foretell {horizon} steps from the {lookback} before{of}"
     return [
         (values, told),
         ({**values, "output": "quantiles"}, told.removesuffix(".") + ", as quantiles."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from workbench_plugins.tasks.forecasting.params import SeriesParams
@@ -55,18 +56,7 @@ def part(series: Series, split: str, params: SeriesParams) -> Series | None:
 
 
 def with_static(series: Series, static: dict[str, float | str]) -> Series:
-    return Series(
-        series.name,
-        series.channels,
-        series.data,
-        series.clock,
-        series.start,
-        series.step,
-        series.ticks,
-        series.frequency,
-        series.roles,
-        static,
-    )
+    return replace(series, static=static)
 
 
 def own_static(series: Series) -> dict[str, float | str]:

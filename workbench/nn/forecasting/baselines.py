@@ -40,7 +40,8 @@ def drift(past: Array, horizon: int) -> Double:
     ends = np.nan_to_num(values[rows, last])
     slope = (ends - np.nan_to_num(values[rows, first])) / np.maximum(last - first, 1)
     ahead = np.arange(1, horizon + 1) + (values.shape[1] - 1 - last)[:, None]
-    return ends[:, None] + slope[:, None] * ahead
+    line: Double = ends[:, None] + slope[:, None] * ahead
+    return line
 
 
 def last_known(past: Array) -> Double:
@@ -111,7 +112,7 @@ class LinearForecast:
         return cls(found[:-1], found[-1], scaled)
 
     def __call__(self, past: Array, horizon: int) -> Double:
-        """(N, ≥ L) → (N, H ≤ the horizon it was fitted for); a shorter past is continued backwards by its first value."""
+        """(N, ≥ L) → (N, H ≤ the horizon fitted for); a shorter past is continued backwards by its first value."""
         values = filled(past)[:, -self.lookback :]
         if values.shape[1] < self.lookback:
             missing = self.lookback - values.shape[1]
