@@ -27,6 +27,7 @@ from workbench.api.files import atomic_path, explain_os_error
 INDEX_VERSION = 1
 _LONGEST_LINE = 1 << 20
 _ENDS_BYTES = 1 << 16
+_ROWS_MAPPED = 512
 _BLANKS = b" \t\r\n"
 _OF_NUMBERS = b"0123456789.+-eE \t\r\n"
 _HEADER = re.compile(rb"(\d+)[ \t]+(\d+)[ \t]*\r?\n?")
@@ -87,9 +88,9 @@ class VectorFile:
             return vectors
         try:
             with self.path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                if hasattr(mmap, "MADV_RANDOM"):
-                    mapped.madvise(mmap.MADV_RANDOM)
-                for place in np.argsort(wanted, kind="stable").tolist():  # in the order of the file
+                for turn, place in enumerate(np.argsort(wanted, kind="stable").tolist()):  # in the order of the file
+                    if turn % _ROWS_MAPPED == 0 and hasattr(mmap, "MADV_DONTNEED"):
+                        mapped.madvise(mmap.MADV_DONTNEED)  # what was looked at need not count as memory any more
                     row = int(wanted[place])
                     line = mapped[int(self.offsets[row]) : int(self.offsets[row + 1])]
                     vectors[place] = self._values(line, int(self.offsets[row]))
@@ -100,10 +101,11 @@ class VectorFile:
     def _values(self, line: bytes, offset: int) -> NDArray[np.float32]:
         try:
             with np.errstate(over="ignore"):
-                values = np.array([float(value) for value in line.split()[-self.size :]], dtype=np.float64).astype("f4")
+                fields = map(float, line.split()[-self.size :])
+                values = np.fromiter(fields, dtype=np.float64, count=self.size).astype(np.float32)
         except ValueError as error:
             raise _not_a_number(self.path, self._line_at(offset)) from error
-        if values.shape != (self.size,) or not np.isfinite(values).all():
+        if not np.isfinite(values).all():
             raise _not_a_number(self.path, self._line_at(offset))
         return values
 
@@ -245,8 +247,9 @@ def _index(cls: type[VectorFile], path: Path, fingerprint: str) -> VectorFile:
 
 def _size_of_first(path: Path, number: int, line: bytes) -> int:
     """The dimension, from the first line of a file without a header."""
-    size = len(line.split()) - 1
-    if size < 1 or len(line) >= _LONGEST_LINE:
+    values = line.split()[1:]
+    size = len(values)
+    if all(value.translate(None, _OF_NUMBERS) for value in values) or len(line) >= _LONGEST_LINE:
         raise WorkbenchError(
             "This is not a file of word vectors.",
             why="A word and its numbers are expected on each line, with blanks between them.",
@@ -315,7 +318,7 @@ def _not_a_number(path: Path, line: int) -> WorkbenchError:
 def _recall(cls: type[VectorFile], path: Path, fingerprint: str, kept: Path) -> VectorFile | None:
     """The index kept in ``kept``, if it is of this file as it is now."""
     try:
-        with np.load(kept, allow_pickle=False) as arrays:
+        with kept.open("rb") as handle, np.load(handle, allow_pickle=False) as arrays:
             about = json.loads(bytes(arrays["about"]))
             if about.get("fingerprint") != fingerprint or about.get("version") != INDEX_VERSION:
                 return None

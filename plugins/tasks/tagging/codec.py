@@ -162,10 +162,14 @@ class TaggingCodec:
 
     def _word_id(self, key: str) -> int:
         found = self._word_ids.get(key)
-        if found is None and self.pretrained is not None and self.pretrained.fold:
-            others = (self._word_ids.get(form, UNKNOWN) for form in (key.lower(), key.capitalize(), key.upper()))
-            found = next((id_ for id_ in others if id_ >= self.n_words), None)
-        return UNKNOWN if found is None else found
+        if found is not None:
+            return found
+        if self.pretrained is not None and self.pretrained.fold:
+            for form in (key.lower(), key.capitalize(), key.upper()):
+                other = self._word_ids.get(form)
+                if other is not None and self.pretrained.rows[other - FIRST_WORD] >= 0:
+                    return other
+        return UNKNOWN
 
     def _read(self, token: str) -> tuple[int, int, int, NDArray[np.int32]]:
         """(word id, casing, form hash, character ids) of a token, remembered."""
