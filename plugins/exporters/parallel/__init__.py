@@ -1,4 +1,4 @@
-"""Export of pairs of texts as they came: either side of parallel files, translation memories, gettext catalogues."""
+"""Export of pairs of texts as they came: parallel files, translation memories, gettext catalogues."""
 
 from workbench.api import Exporter, Ref, hookimpl
 from workbench.api.registry import Registrar
@@ -8,19 +8,11 @@ requires_api = "1"
 _HERE = "workbench_plugins.exporters.parallel.writer"
 EXPORTERS = (
     Exporter(
-        id="parallel-source",
-        title="Parallel text, the sources (a line each)",
-        suffix=".source.txt",
+        id="parallel",
+        title="Parallel text, two files (a line each)",
+        suffix=".src",
         of="dataset",
-        factory=Ref(f"{_HERE}:write_sources"),
-        record="text_pair",
-    ),
-    Exporter(
-        id="parallel-target",
-        title="Parallel text, the targets (a line each)",
-        suffix=".target.txt",
-        of="dataset",
-        factory=Ref(f"{_HERE}:write_targets"),
+        factory=Ref(f"{_HERE}:write_parallel"),
         record="text_pair",
     ),
     Exporter(

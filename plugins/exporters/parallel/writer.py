@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape as xml_escape
 
+from workbench_plugins.importers.parallel.names import with_language
 from workbench_plugins.importers.parallel.reader import split_raw
 from workbench_plugins.importers.po.reader import escape
 
 from workbench.api import StoredRecord, TextPair, WorkbenchError
+from workbench.api.files import atomic_path
 
 _Records = Iterable[StoredRecord]
 _Format = Mapping[str, Any]
@@ -19,14 +21,35 @@ _SIDES = ("source", "target")
 _PO_HEADER = ("# Written by Recurra", 'msgid ""', 'msgstr ""', '"Content-Type: text/plain; charset=UTF-8\\n"')
 
 
-def write_sources(records: _Records, format: _Format, layers: Any, path: Path, options: Mapping[str, Any]) -> None:
-    """A source a line, in the encoding and with the line ends of the file it came from."""
-    _write_side(records, format, path, 0)
+def write_parallel(records: _Records, format: _Format, layers: Any, path: Path, options: Mapping[str, Any]) -> None:
+    """A source a line into ``path``, a target a line into :func:`target_path` beside it, both or neither."""
+    sources = _sources(format, "parallel")
+    first = next((source for source in sources if source), {})
+    boms = first.get("bom", (False, False))
+    with (
+        atomic_path(target_path(path, first.get("languages", ()))) as other,
+        _encoded(path, {**first, "bom": boms[0]}) as source_file,
+        _encoded(other, {**first, "bom": boms[1]}) as target_file,
+    ):
+        lines = [_Lines(side, sources) for side in (0, 1)]
+        for stored in records:
+            for writer, file in zip(lines, (source_file, target_file), strict=True):
+                file.write(writer.line(stored))
 
 
-def write_targets(records: _Records, format: _Format, layers: Any, path: Path, options: Mapping[str, Any]) -> None:
-    """A target a line."""
-    _write_side(records, format, path, 1)
+def target_path(path: Path, languages: Sequence[str] = ()) -> Path:
+    """Where the targets go when the sources go to ``path``: x.de → x.en, as they were imported; x.src → x.tgt.
+
+    ``path`` may be the temporary name of a file that is to appear whole: its final name counts.
+    """
+    final = re.fullmatch(r"\.(.+)\.[0-9a-f]{12}\.tmp", path.name)
+    name = path.with_name(final[1]) if final else path
+    known = {"src": "tgt", "source": "target", **({languages[0]: languages[1]} if len(languages) == 2 else {})}
+    for own, other in reversed(known.items()):
+        found = with_language(name, other, frozenset({own}))
+        if found != name:
+            return found
+    return name.with_name(f"{name.stem}.target{name.suffix}")
 
 
 def write_tmx(records: _Records, format: _Format, layers: Any, path: Path, options: Mapping[str, Any]) -> None:
@@ -73,29 +96,25 @@ def write_po(records: _Records, format: _Format, layers: Any, path: Path, option
 # -- parallel files ------------------------------------------------------------------------------------------
 
 
-def _write_side(records: _Records, format: _Format, path: Path, side: int) -> None:
-    sources = _sources(format, "parallel")
-    first = next((source for source in sources if source), {})
-    bom = bool(first.get("bom", (False, False))[side])
-    with _encoded(path, {**first, "bom": bom}) as file:
-        file.writelines(_lines(records, sources, side))
+class _Lines:
+    """The lines of one side, with the line ends of the file they came from."""
 
+    def __init__(self, side: int, sources: list[_Format | None]) -> None:
+        self._side, self._sources = side, sources
+        self._ended, self._newline = True, "\n"
 
-def _lines(records: _Records, sources: list[_Format | None], side: int) -> Iterator[str]:
-    ended, newline = True, "\n"
-    for stored in records:
-        source = _source_of(stored, sources)
-        newline = str(source["newline"]) if source is not None else newline
-        text = getattr(_pair(stored), _SIDES[side])
-        raw = split_raw(stored.raw)[side] if source is not None and stored.raw else ""
-        if raw and raw.startswith(text) and raw[len(text) :].strip("\r\n\t ") == "":
+    def line(self, stored: StoredRecord) -> str:
+        source = _source_of(stored, self._sources)
+        self._newline = str(source["newline"]) if source is not None else self._newline
+        text = getattr(_pair(stored), _SIDES[self._side])
+        raw = split_raw(stored.raw)[self._side] if source is not None and stored.raw else ""
+        if raw and raw.startswith(text) and not raw[len(text) :].strip():
             line = raw  # this side was not changed
         else:
-            line = " ".join(text.splitlines()) + (raw[len(raw.rstrip("\r\n")) :] if raw else newline)
-        if not ended:
-            yield newline
-        yield line
-        ended = line.endswith(("\n", "\r"))
+            line = " ".join(text.splitlines()) + (raw[len(raw.rstrip("\r\n")) :] if raw else self._newline)
+        before = "" if self._ended else self._newline
+        self._ended = line.endswith(("\n", "\r"))
+        return before + line
 
 
 # -- translation memories ------------------------------------------------------------------------------------
