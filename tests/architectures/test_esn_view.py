@@ -89,9 +89,10 @@ def make_run(folder: Path, scores: tuple[float, ...] = (0.4, 0.3, 0.5, 0.2), *, 
             max_epochs=len(scores),
         )  # fmt: skip
         for trial, score in enumerate(scores, 1):
+            best = min((one for one in scores[:trial] if one == one), default=None)
             writer.write(
                 EpochMetrics, trial, epoch=trial, train_loss=1.0, validation_loss=score, metrics={"root_error": score},
-                best=score == min(scores[:trial]), epochs_since_best=0, patience=0, seconds=1.0,
+                best=score == best, epochs_since_best=0, patience=0, seconds=1.0,
             )  # fmt: skip
         if finished:
             writer.write(RunFinished, len(scores), reason="completed", seconds=2.0)
@@ -141,12 +142,21 @@ def test_a_finished_run_is_examined_when_it_is_seen_and_once(scene: Scene, qtbot
     assert "capacity 2.7, at most 40" in panel.figures["memory"].sentence.text()
     assert "up to 3 steps back" in panel.figures["memory"].sentence.text()
     assert "Largest modulus 0.900: a small state fades" in panel.figures["eigenvalues"].sentence.text()
-    assert "4 trials; the best is trial 4, with a root error of 0.2" in panel.figures["search"].sentence.text()
+    assert "4 trials; the best is trial 4: root error 0.2 on validation." in panel.figures["search"].sentence.text()
     panel.hide()
     panel.show()
     assert len(scene.asked) == 1
     assert clipped(panel) == []
     assert nameless(panel) == []
+
+
+def test_trials_without_a_number_are_left_out(scene: Scene, qtbot: Any, tmp_path: Path) -> None:
+    scene.run = make_run(tmp_path, (float("nan"), 0.4, 0.3))
+    panel = shown(scene, qtbot)
+    assert "2 trials; the best is trial 3" in panel.figures["search"].sentence.text()
+    scene.run = make_run(tmp_path / "none", (float("nan"), float("nan")))
+    scene.feed.restarted.emit()
+    assert "search" not in visible(panel)
 
 
 def test_while_it_is_fitted_trials_come_in_and_the_worker_is_left_alone(

@@ -34,7 +34,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """The run began or, with ``resumed_from_step`` set, goes on from its last checkpoint."""
+    """The run began or, with ``resumed_from_step`` set, goes on from its last checkpoint.
+
+    ``unit`` is what an epoch of this run is called: "trial" where each is a fit in closed form.
+    """
 
     TYPE: ClassVar[str] = "run_started"
 
@@ -46,6 +49,7 @@ class RunStarted(Event):
     steps_per_epoch: int
     max_epochs: int
     resumed_from_step: int | None = None
+    unit: str = "epoch"
     environment: Mapping[str, str] = field(default_factory=dict)
 
 

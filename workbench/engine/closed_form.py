@@ -60,6 +60,7 @@ def solves(model: Model, train: Split, options: TrainingParams) -> bool:
 class ClosedFormTrainer(Trainer):
     """Solves the readout, once or once for every trial of a search; otherwise a :class:`Trainer` like any other."""
 
+    unit = "trial"
     tried: list[tuple[dict[str, Any], float]]
 
     def __init__(self, *, config: RunConfig, **parts: Any) -> None:

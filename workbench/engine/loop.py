@@ -83,6 +83,9 @@ class TrainingState:
 class Trainer:
     """Trains ``model`` on ``train``; :meth:`run` returns why it ended or raises what stopped it."""
 
+    unit = "epoch"
+    """What an epoch of the journal is called."""
+
     def __init__(
         self,
         *,

@@ -202,6 +202,7 @@ class _Session:
             steps_per_epoch=trainer.steps_per_epoch,
             max_epochs=trainer.max_epochs,
             resumed_from_step=trainer.state.step if checkpoint is not None else (0 if resume else None),
+            unit=trainer.unit,
             environment=_environment(threads),
         )
         return trainer

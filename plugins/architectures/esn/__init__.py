@@ -273,7 +273,7 @@ def register_architectures(registry: Registrar) -> None:
 def register_panels(registry: Registrar) -> None:
     registry.add(
         Panel(
-            id="esn.reservoir",
+            id="reservoir",
             title="Reservoir",
             area="explain",
             factory=Ref("workbench_plugins.architectures.esn.gui:ReservoirPanel"),

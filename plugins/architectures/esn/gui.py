@@ -238,7 +238,7 @@ class ReservoirPanel(QWidget):
             sentence.setText(f"Not measured: with {units:,} units it would take minutes and gigabytes.")
             return
         y = np.asarray(memory["by_delay"], dtype=np.float64)
-        last = int(np.flatnonzero(y >= 0.01)[-1]) + 1 if (y >= 0.01).any() else 1
+        last = int(np.flatnonzero(y >= 0.05)[-1]) + 1 if (y >= 0.05).any() else 1
         stop = min(len(y), max(10, round(1.3 * last)))  # the long tail of nothing is left out
         self.memory.set_line("r²", np.arange(1, stop + 1, dtype=np.float64), y[:stop], series=0, label="r²")
         self.memory.fit()
@@ -267,14 +267,14 @@ class ReservoirPanel(QWidget):
     def _show_search(self, name: str, x: Any, y: Any, best: Any) -> None:
         if len(y) < 2:
             return
-        self.search.y_label = name
+        self.search.y_label, self.search.lowest = name, 0.0 if y.min() >= 0 else None
         self.search.set_line("trials", x, y, series=1, faded=True, points=True)
         self.search.set_line("best", x, best, series=0, label=f"best {name}", bold=True)
         chosen = int(np.flatnonzero(y == best[-1])[0])
         self.search.set_mark("best", float(x[chosen]), float(y[chosen]))
         self.search.fit()
         self.figures["search"].sentence.setText(
-            f"{len(y)} trials; the best is trial {int(x[chosen])}, with a {name} of {y[chosen]:.4g} on validation."
+            f"{len(y)} trials; the best is trial {int(x[chosen])}: {name} {y[chosen]:.4g} on validation."
         )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -316,7 +316,8 @@ def trial_scores(trials: Sequence[EpochMetrics]) -> tuple[str, Any, Any, Any]:
     scores: list[float] = []
     best: list[float] = []
     for trial in sorted(trials, key=lambda one: one.epoch):
-        value = float(trial.metrics.get(name, np.nan)) if name else trial.validation_loss
+        # a journal has what is no number as text
+        value = float(trial.metrics.get(name, np.nan) if name else trial.validation_loss)
         if np.isfinite(value):
             numbers.append(float(trial.epoch))
             scores.append(value)

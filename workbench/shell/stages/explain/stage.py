@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from workbench.shell.session import Session
 
 TYPING_PAUSE_MS = 500
+BELOW_TABS = 8
 
 
 class ExplainStage(Stage):
@@ -78,7 +79,7 @@ class ExplainStage(Stage):
         for page in (self.empty, self.untraced, self.view_page):
             self.pages.addWidget(page)
         traced = QWidget()
-        column = QVBoxLayout(traced)
+        column = self._trace_column = QVBoxLayout(traced)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addWidget(self.head)
@@ -88,7 +89,9 @@ class ExplainStage(Stage):
         self.panels: list[PanelCard] = []
         for panel, card in panel_cards(session, frozenset({"explain"})):
             self.panels.append(card)
-            self.tabs.addTab(ScrollColumn(card), panel.title)
+            page = ScrollColumn(card)
+            page.setViewportMargins(0, BELOW_TABS, 0, 0)
+            self.tabs.addTab(page, panel.title)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(8)
@@ -116,7 +119,9 @@ class ExplainStage(Stage):
             self.tabs.setTabVisible(place, card.belongs)
         if not self.tabs.isTabVisible(self.tabs.currentIndex()):
             self.tabs.setCurrentIndex(0)
-        self.tabs.tabBar().setVisible(any(card.belongs for card in self.panels))
+        several = any(card.belongs for card in self.panels)
+        self.tabs.tabBar().setVisible(several)
+        self._trace_column.setContentsMargins(0, BELOW_TABS if several else 0, 0, 0)
 
     def refresh(self) -> None:
         """Follow the selected run."""
@@ -200,7 +205,7 @@ class ExplainStage(Stage):
         self.show_trace(trace)
         epoch = value.get("epoch")
         parts = ["" if "text" in inputs else "first record of the dataset", "learning" if is_live(self.session) else ""]
-        parts.append(f"epoch {epoch}" if epoch else "")
+        parts.append(f"{self.session.run_view.unit} {epoch}" if epoch else "")
         self.status.setText(", ".join(part for part in parts if part))
         self.comparison.ask(inputs)
         self._ask_again()

@@ -32,7 +32,7 @@ class PinnedCard(Card):
         self._list = QVBoxLayout(holder)
         self._list.setContentsMargins(0, 0, 4, 0)
         self._list.setSpacing(6)
-        self._note = Muted("What is pinned for this run is answered here after each epoch.")
+        self._note = Muted("What is pinned for this run is answered here as it gets better.")
         self._before = Muted("")
         self._before_text = FlowText()
         self._list.addWidget(self._note)
@@ -69,11 +69,11 @@ class PinnedCard(Card):
         self._note.hide()
         for view, result in zip(self._views, results, strict=True):
             self._show(view, sample.result_kind, result)
-        self.set_title("Pinned inputs", f"as of epoch {sample.epoch}")
+        self.set_title("Pinned inputs", f"as of {self.session.run_view.unit} {sample.epoch}")
         if self._first is None:
             self._first = sample
         elif self._first.epoch != sample.epoch and self._first.result_kind == sample.result_kind:
-            self._before.setText(f"epoch {self._first.epoch}")
+            self._before.setText(f"{self.session.run_view.unit} {self._first.epoch}")
             self._before.show()
             self._before_text.set_pieces(self.pieces(self._first.result_kind, self._first.results[0], faded=True))
             self._before_text.show()

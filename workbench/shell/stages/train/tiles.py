@@ -55,13 +55,14 @@ class Tiles(QWidget):
 
     def refresh(self) -> None:
         view = self.view
+        after = f"an {view.unit}" if view.unit == "epoch" else f"a {view.unit}"
         if view.epoch is not None and math.isnan(view.epoch.validation_loss):
             self.loss_tile.show_values("Training loss", f"{view.epoch.train_loss:.3f}", "no records for validation")
         elif view.epoch is not None:
-            best = f"{view.best.validation_loss:.3f} at best epoch {view.best.epoch}" if view.best else ""
+            best = f"{view.best.validation_loss:.3f} at best {view.unit} {view.best.epoch}" if view.best else ""
             self.loss_tile.show_values("Validation loss", f"{view.epoch.validation_loss:.3f}", best)
         elif view.step is not None:
-            self.loss_tile.show_values("Training loss", f"{view.step.loss:.3f}", "validation follows after an epoch")
+            self.loss_tile.show_values("Training loss", f"{view.step.loss:.3f}", f"validation follows after {after}")
         else:
             self.loss_tile.show_values("Validation loss", "–", view.state_text())
         self.metric_tile.show_values(*view.main_metric())
@@ -72,6 +73,7 @@ class Tiles(QWidget):
             self.left_tile.show_values("Time left", "paused" if view.paused else eta, view.patience_text() or "")
         elif view.finished is not None:
             took = duration(view.finished.seconds)
-            self.left_tile.show_values("Time", took, view.state_text())
+            ready = view.fits and view.finished.reason == "completed"
+            self.left_tile.show_values("Ready in" if ready else "Time", took, view.state_text())
         else:
             self.left_tile.show_values("Time left", "–", view.state_text())
