@@ -51,6 +51,12 @@ class StageCatalogue:
     def architecture(self, id: str) -> Any:
         raise WorkbenchError(f"no architecture {id}")
 
+    def metric(self, id: str) -> Any:
+        raise WorkbenchError(f"no metric {id}")
+
+    def record_type(self, kind: str) -> Any:
+        raise WorkbenchError(f"no record type {kind}")
+
     def record_editor(self, record: str) -> RecordEditor | None:
         return RecordEditor(record=record, factory=Ref(f"{GUI}:TaggedTokensEditor")) if record != "text" else None
 

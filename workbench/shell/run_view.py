@@ -18,6 +18,7 @@ from workbench.api.events import (
     StateChanged,
     StepMetrics,
 )
+from workbench.shell.figures import metric_text
 from workbench.shell.pace import Pace
 
 if TYPE_CHECKING:
@@ -94,6 +95,16 @@ class RunView(QObject):
             self._pace.do()
 
     @property
+    def unit(self) -> str:
+        """What an epoch of this run is called: "trial" where each is a fit in closed form."""
+        return self.started.unit if self.started is not None else "epoch"
+
+    @property
+    def fits(self) -> bool:
+        """Whether this run solves a readout instead of making gradient steps."""
+        return self.unit != "epoch"
+
+    @property
     def is_live(self) -> bool:
         run, live = self.session.run, self.session.training_run
         return run is not None and live is not None and run.path == live.path
@@ -120,14 +131,16 @@ class RunView(QObject):
         return "interrupted" if self.started is not None else "not started"
 
     def progress_text(self) -> str:
-        if self.step is None or self.started is None:
-            return ""
-        return f"epoch {self.step.epoch} of {self.started.max_epochs} · step {self.step.step:,}"
+        if self.step is None or self.started is None or self.fits:
+            return self.epoch_text()
+        return f"{self.epoch_text()} · step {self.step.step:,}"
 
     def epoch_text(self) -> str:
         if self.step is None or self.started is None:
             return ""
-        return f"epoch {self.step.epoch} of {self.started.max_epochs}"
+        if self.fits and self.started.max_epochs == 1:
+            return "one fit in closed form"
+        return f"{self.unit} {self.step.epoch} of {self.started.max_epochs}"
 
     def eta_text(self) -> str:
         if self.is_live and self.step is not None:
@@ -141,7 +154,7 @@ class RunView(QObject):
             return ""
         since = self.epoch.epochs_since_best
         words = f"{since} since best" if since else "best so far"
-        return f"{words} · patience {self.epoch.patience}" if self.epoch.patience else words
+        return f"{words} · patience {self.epoch.patience}" if self.epoch.patience and not self.fits else words
 
     def speed_text(self) -> str:
         return f"{self.step.tokens_per_second:,.0f} tokens a second" if self.step is not None else ""
@@ -150,8 +163,8 @@ class RunView(QObject):
         if self.best is None:
             return ""
         if self.best.validation_loss != self.best.validation_loss:  # not a number: there is nothing to validate on
-            return f"epoch {self.best.epoch}"
-        return f"loss {self.best.validation_loss:.3f} at epoch {self.best.epoch}"
+            return f"{self.unit} {self.best.epoch}"
+        return f"loss {self.best.validation_loss:.3f} at {self.unit} {self.best.epoch}"
 
     def device_text(self) -> str:
         if self.started is None:
@@ -179,20 +192,14 @@ class RunView(QObject):
         metric = self.session.find(self.session.catalogue.metric, name) if name else None
         title = metric.title if metric is not None else (name.replace("_", " ").capitalize() or "Metric")
         if name not in metrics:
-            return title, "–", "after the first epoch"
+            return title, "–", f"after the first {self.unit}"
         best = max((self.best.metrics.get(name, math.nan) if self.best else math.nan), -math.inf)
-        return title, score(metrics[name]), f"best {score(best)}" if math.isfinite(best) else ""
+        said = f"best {metric_text(name, best)}" if math.isfinite(best) else ""
+        return title, metric_text(name, metrics[name]), said
 
 
 def phase_text(phase: Phase) -> str:
     return f"{phase.name}, {phase.done:,} of {phase.total:,}" if phase.total else phase.name
-
-
-def score(value: float) -> str:
-    """A metric for reading: shares as percent points, others as they are."""
-    if not math.isfinite(value):
-        return "–"
-    return f"{100 * value:.1f}" if 0 <= value <= 1 else f"{value:,.4g}"
 
 
 def duration(seconds: float) -> str:

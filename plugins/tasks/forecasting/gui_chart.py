@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 
 import numpy as np
 from PySide6.QtCore import QEvent, Qt, Signal
@@ -13,9 +14,10 @@ from workbench_plugins.tasks.forecasting.gui_numbers import Double, Fan, column
 from workbench.api import Forecast
 from workbench.shell.sdk import Theme, TimePlot, positions, time_text
 
-HISTORY, MODEL, BEFORE, ACTUAL = "history", "forecast", "before the change", "what came"
+HISTORY, LAST, MODEL, BEFORE, ACTUAL = "history", "last points", "forecast", "before the change", "what came"
 SHOWN_HORIZONS = 4
 """Horizons of history in view at first."""
+COMPACT_HEIGHT = 118
 _STRENGTHS = (0.14, 0.16, 0.2, 0.24)
 _DASHES = (Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine, Qt.PenStyle.DashDotDotLine)
 
@@ -37,14 +39,19 @@ class FanChart(QWidget):
         """How many of the last points of the history may be dragged."""
         self.chosen = -1
         self._fit: tuple[object, ...] | None = None
+        self._shown: Callable[[], None] | None = None
+        self._zoomed = False
         self._history: tuple[Double, Double] = (np.empty(0), np.empty(0))
         self.plot = TimePlot("Forecast", theme=theme)
-        self.plot.setMinimumHeight(96 if compact else 150)
-        self.plot.grips = {HISTORY: self._may_move}
+        self.plot.setMinimumHeight(COMPACT_HEIGHT if compact else 150)
+        self.plot.grips = {LAST: lambda _index: True}
         self.plot.dragged.connect(self._dragged)
         self.plot.dropped.connect(self._dragged)
         self.plot.on_key = self._key
+        self.plot.box.sigResized.connect(lambda *_: self._again())
+        self.plot.box.sigRangeChangedManually.connect(lambda *_: self._by_hand())
         if compact:
+            self.plot.setMaximumHeight(COMPACT_HEIGHT)
             self.plot.setMouseEnabled(x=False, y=False)
             self.plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         layout = QVBoxLayout(self)
@@ -68,7 +75,7 @@ class FanChart(QWidget):
         plot = self.plot
         if forecast is None or not forecast.horizon:
             plot.remove_all()
-            self._fit = None
+            self._fit = self._shown = None
             self._history = (np.empty(0), np.empty(0))
             return
         plot.set_clock(forecast.clock)
@@ -77,7 +84,9 @@ class FanChart(QWidget):
             history = np.array(forecast.history_times, np.float64), column(forecast.history, channel)
         past_x, past = positions(history[0], forecast.clock), history[1]
         self._history = past_x, past
-        plot.set_line(HISTORY, past_x, past, role="text", width=1.4, dots=self.movable > 0)
+        plot.set_line(HISTORY, past_x, past, role="text", width=1.4)
+        begin = max(0, len(past_x) - self.movable) if self.movable > 0 else len(past_x)
+        plot.set_line(LAST, past_x[begin:], past[begin:], role="text", width=1.4, dots=True)
         wanted = column(forecast.mean, channel)
         # a line from the last known value on, so that nothing seems to be missing in between
         known = np.flatnonzero(~np.isnan(past))
@@ -104,7 +113,8 @@ class FanChart(QWidget):
             plot.remove(ACTUAL)
         if len(past_x):
             plot.set_rule("now", float(past_x[-1]), role="muted")
-        self._show_range(past_x, x, (forecast.name, channel, forecast.horizon, len(past_x)))
+        self._shown = partial(self._show_range, past_x, x, (forecast.name, channel, forecast.horizon, len(past_x)))
+        self._shown()
         self._tell(forecast, channel, shown)
 
     def _bands(self, x: Double, fan: Fan, joint: tuple[Double, Double], shown: bool) -> None:
@@ -122,14 +132,25 @@ class FanChart(QWidget):
         plot = self.plot
         left = float(past[0]) if len(past) else float(future[0])
         step = float(future[1] - future[0]) if len(future) > 1 else 1.0
-        room = plot.label_room() / max(120.0, plot.box.width())
-        right = float(future[-1]) + step
+        # room to the right of the last step for the widest label
+        room = min(0.45, plot.label_room() / max(120.0, plot.box.width()))
         begin = float(past[max(0, len(past) - SHOWN_HORIZONS * len(future))]) if len(past) else left
-        right += (right - begin) * room / max(0.3, 1 - room)
+        last = float(future[-1]) + step
+        right = last + (last - begin) * room / (1 - room)
         plot.set_whole(left, right)
         if what != self._fit:
             self._fit = what
+            self._zoomed = False
             plot.show_x(begin, right)
+
+    def _by_hand(self) -> None:
+        self._zoomed = True
+
+    def _again(self) -> None:
+        """The plot has another size: labels take another part of it."""
+        if not self._zoomed and self._shown is not None:
+            self._fit = None
+            self._shown()
 
     def refit(self) -> None:
         """Show the usual range again with the next forecast."""
@@ -151,10 +172,8 @@ class FanChart(QWidget):
 
     # --- what-if -------------------------------------------------------------------------------------------------
 
-    def _may_move(self, index: int) -> bool:
-        return index >= len(self._history[0]) - self.movable
-
     def _dragged(self, _name: str, index: int, value: float) -> None:
+        index += len(self._history[0]) - len(self.plot.line(LAST)[0])
         self.choose(index)
         self.history_dragged.emit(index, value)
 

@@ -117,4 +117,4 @@ class ForecastTable(QTableView):
 
 
 def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:,.6g}"
+    return "–" if math.isnan(value) else f"{value:,.5g}"

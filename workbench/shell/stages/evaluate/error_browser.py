@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.api import TaggedTokens, TokenLabels
+from workbench.shell.stages.evaluate.examples import RecordOf, errors_text, gold_text, line_text
 from workbench.shell.stages.model_state import result_from, summary_of
 from workbench.shell.tokens.labelling import LabelColours, span_type, spans_of
 from workbench.shell.tokens.token_flow import TokenFlow
@@ -32,8 +33,19 @@ class ErrorBrowser(QWidget):
 
     open_requested = Signal(int)
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        parent: QWidget | None = None,
+        *,
+        record_of: RecordOf = lambda _example: None,
+        make_view: Callable[[], tuple[str, QWidget] | None] = lambda: None,
+    ) -> None:
         super().__init__(parent)
+        self._record_of, self._make_view = record_of, make_view
+        self._view: QWidget | None = None
+        """How the plugin shows an answer, where it is not a labelled sentence."""
+        self._view_kind = ""
         self._examples: list[Mapping[str, Any]] = []
         self._shown: list[Mapping[str, Any]] = []
         self._kind = TokenLabels.KIND
@@ -59,12 +71,14 @@ class ErrorBrowser(QWidget):
         grid.setHorizontalSpacing(8)
         grid.setColumnStretch(1, 1)
         top = Qt.AlignmentFlag.AlignTop
-        grid.addWidget(Muted("Gold", wrap=False), 1, 0, top)
+        self._titles = [Muted("Gold", wrap=False), Muted("Predicted", wrap=False)]
+        grid.addWidget(self._titles[0], 1, 0, top)
         grid.addWidget(self.gold, 1, 1, top)
-        grid.addWidget(Muted("Predicted", wrap=False), 2, 0, top)
+        grid.addWidget(self._titles[1], 2, 0, top)
         grid.addWidget(self.predicted, 2, 1, top)
-        grid.addWidget(self.plain, 3, 1)
-        grid.setRowStretch(4, 1)
+        grid.addWidget(self.plain, 3, 0, 1, 2)
+        grid.setRowStretch(5, 1)
+        self._grid = grid
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -108,10 +122,11 @@ class ErrorBrowser(QWidget):
         self.list.clear()
         for one in self._shown:
             tokens = one.get("gold", {}).get("tokens")
-            text = " ".join(tokens) if tokens else str(one.get("gold", ""))
-            errors = int(one.get("errors", 0))
-            item = QListWidgetItem(f"{errors} · {text[:300]}")
-            item.setToolTip(f"{errors} {'error' if errors == 1 else 'errors'}: {text[:600]}")
+            text = " ".join(tokens) if tokens else line_text(self._record_of(one), one)
+            how = errors_text(one)
+            short = how.removesuffix(" errors").removesuffix(" error")
+            item = QListWidgetItem(" · ".join(filter(None, (short, text[:300]))))
+            item.setToolTip(f"{how}: {text[:600]}".removeprefix(": "))
             self.list.addItem(item)
         if self._shown:
             self.list.setCurrentRow(0)
@@ -126,11 +141,19 @@ class ErrorBrowser(QWidget):
             for flow in (self.gold, self.predicted):
                 flow.clear()
             self.plain.setText("")
+            if self._view is not None:
+                self._view.hide()
             return
-        self.caption.setText(f"{int(one.get('errors', 0))} errors · loss {float(one.get('loss', 0.0)):.2f}")
+        loss = f"loss {float(one['loss']):.2f}" if one.get("loss") is not None else ""
+        self.caption.setText(" · ".join(filter(None, (errors_text(one), loss))))
         result = result_from(self._kind, one["result"]) if "labels" in one.get("result", {}) else one.get("result")
-        if not isinstance(result, TokenLabels) or "tokens" not in one.get("gold", {}):
-            self.plain.setText(f"{one.get('gold')}\n{summary_of(result)}")
+        sentence = isinstance(result, TokenLabels) and "tokens" in one.get("gold", {})
+        for widget in (*self._titles, self.gold, self.predicted):
+            widget.setVisible(sentence)
+        if self._view is not None:
+            self._view.setVisible(not sentence)
+        if not isinstance(result, TokenLabels) or not sentence:
+            self._show_other(one)
             return
         self.plain.setText("")
         gold = gold_labels(one, result)
@@ -141,6 +164,30 @@ class ErrorBrowser(QWidget):
         else:
             self.gold.set_content(result.tokens, under=gold, changed=wrong)
             self.predicted.set_content(result.tokens, under=result.labels, changed=wrong)
+
+    def _show_other(self, one: Mapping[str, Any]) -> None:
+        """An answer of another kind than labels: what was wanted in words, and the plugin's view of the answer."""
+        wanted = gold_text(self._record_of(one), one)
+        if self._view is None:
+            made = self._make_view()
+            if made is not None:
+                self._view_kind, self._view = made
+                self._grid.addWidget(self._view, 4, 0, 1, 2)
+        shown: Any = getattr(self._view, "widget", None)
+        if shown is None:
+            self.plain.setText("\n".join(filter(None, (wanted, summary_of(one.get("result"))))))
+            return
+        self.plain.setText(wanted)
+        self.plain.setVisible(bool(wanted))
+        shown.show_result(result_from(self._view_kind, one.get("result")))
+
+    def forget_view(self) -> None:
+        """Another task may be shown next."""
+        if self._view is not None:
+            self._grid.removeWidget(self._view)
+            self._view.hide()
+            self._view.deleteLater()
+            self._view = None
 
     def _open(self) -> None:
         row = self.list.currentRow()

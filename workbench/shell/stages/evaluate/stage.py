@@ -28,10 +28,12 @@ from workbench.api import SPLITS, Cancelled, Event, Report, WorkbenchError
 from workbench.api.events import RunFinished
 from workbench.api.files import atomic_path
 from workbench.host import use
+from workbench.shell.figures import is_share
 from workbench.shell.panels import panel_cards
 from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.evaluate.confusion import ConfusionMatrix
 from workbench.shell.stages.evaluate.error_browser import ErrorBrowser
+from workbench.shell.stages.evaluate.examples import record_reader, view_maker
 from workbench.shell.stages.evaluate.tables import TypeTableModel, figure
 from workbench.shell.stages.model_state import answers_from_checkpoint, is_live, model_title
 from workbench.shell.widgets import Button, Card, EmptyState, Figure, FlowLayout, Muted, ProblemSlot, ScrollColumn, Text
@@ -92,7 +94,9 @@ class EvaluateStage(Stage):
         self.matrix = ConfusionMatrix(session.theme)
         self.matrix_card = Card("Confusion", subtitle="click a cell to filter")
         self.matrix_card.body.addWidget(_scrolling(self.matrix))
-        self.errors = ErrorBrowser(session.theme)
+        self.errors = ErrorBrowser(
+            session.theme, record_of=record_reader(session), make_view=view_maker(session)
+        )
         self.errors_card = Card("Errors", subtitle="worst first")
         self.clear_button = Button("Show all", kind="quiet", on_click=lambda: self.matrix.choose(None))
         self.clear_button.hide()
@@ -211,6 +215,7 @@ class EvaluateStage(Stage):
     def _run_changed(self) -> None:
         self.cancel()
         self.report = None
+        self.errors.forget_view()
         self._show_problem(None)
         self.refresh()
 
@@ -341,9 +346,9 @@ class EvaluateStage(Stage):
         _empty(self._figures)
         for name, value in list(report.metrics.items())[:5]:
             card = Card()
-            share = isinstance(value, float) and 0.0 <= value <= 1.0
-            card.body.addWidget(Muted(_METRICS.get(name, name.replace("_", " ").capitalize()), wrap=False))
-            card.body.addWidget(Figure(f"{figure(value)} {_SHARE_UNITS}" if share else figure(value)))
+            share = is_share(name) and isinstance(value, float) and 0.0 <= value <= 1.0
+            card.body.addWidget(Muted(self._metric_title(name), wrap=False))
+            card.body.addWidget(Figure(f"{figure(value, name)} {_SHARE_UNITS}" if share else figure(value, name)))
             self._figures.addWidget(card)
         self.table_model.show_rows(report.table)
         self.matrix.show_counts(report.confusion_labels, report.confusion)
@@ -351,6 +356,10 @@ class EvaluateStage(Stage):
         self.errors_card.set_title("Errors", f"the {len(report.examples):,} worst records, worst first")
         self.errors.show_examples(report.examples)
         self.clear_button.hide()
+
+    def _metric_title(self, name: str) -> str:
+        metric = self.session.find(self.session.catalogue.metric, name) if name not in _METRICS else None
+        return _METRICS.get(name) or (metric.title if metric is not None else name.replace("_", " ").capitalize())
 
     def _fit(self) -> None:
         """Room that tables and errors need at the present text size."""

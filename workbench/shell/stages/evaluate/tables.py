@@ -7,6 +7,8 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from workbench.shell.figures import is_share
+
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -47,7 +49,7 @@ class TypeTableModel(QAbstractTableModel):
             return None
         value = self._rows[index.row()].get(self._columns[index.column()])
         if role == Qt.ItemDataRole.DisplayRole:
-            return figure(value)
+            return figure(value, self._columns[index.column()])
         if role == Qt.ItemDataRole.TextAlignmentRole and isinstance(value, (int, float)):
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None
@@ -67,8 +69,10 @@ def _sort_key(value: Any) -> tuple[int, float, str]:
     return 0, 0.0, str(value)
 
 
-def figure(value: Any) -> str:
-    """Shares as per cent with two digits, counts with separators."""
+def figure(value: Any, name: str = "") -> str:
+    """Shares (known by the ``name`` of their column) as per cent with two digits, counts with separators."""
     if isinstance(value, float):
-        return f"{100 * value:.2f}" if 0.0 <= value <= 1.0 else f"{value:,.3f}"
+        if is_share(name) and 0.0 <= value <= 1.0:
+            return f"{100 * value:.2f}"
+        return f"{value:,.3f}" if value == 0 or 0.1 <= abs(value) < 1e6 else f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) else str(value if value is not None else "")

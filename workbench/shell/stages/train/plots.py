@@ -8,9 +8,9 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QSlider, QWidget
 
+from workbench.shell.figures import is_share, metric_text
 from workbench.shell.plots.canvas import Canvas
 from workbench.shell.plots.series import decimate
-from workbench.shell.run_view import score
 from workbench.shell.session import Session
 from workbench.shell.stages.train.data import Curves
 from workbench.shell.widgets import Button, Card
@@ -23,11 +23,14 @@ SMALL_PLOTS: tuple[tuple[str, str, str], ...] = (
 )
 
 
+BY_STEP, BY_TRIAL = "per token, by optimiser step", "per token, by trial: each is a whole fit"
+
+
 class LossCard(Card):
     """Train thin and faded under its smoothed line, validation dashed, the best point a diamond."""
 
     def __init__(self, session: Session, curves: Curves, parent: QWidget | None = None) -> None:
-        super().__init__("Loss", parent, subtitle="per token, by optimiser step")
+        super().__init__("Loss", parent, subtitle=BY_STEP)
         self.session, self.curves = session, curves
         self.canvas = Canvas("Loss", theme=session.theme, x_label="step", y_label="loss")
         self.canvas.lowest = 0.0
@@ -59,7 +62,15 @@ class LossCard(Card):
         share = (self.smoothing.value() / 100) ** 2
         return max(1, int(self.curves.steps["loss"].size * 0.10 * share) + int(20 * share))
 
+    def _dress(self) -> None:
+        """Trials are fits apart from one another: no line is smoothed through them."""
+        fits = self.session.run_view.fits
+        self.canvas.x_label = "trial" if fits else "step"
+        self.set_title("Loss", BY_TRIAL if fits else BY_STEP)
+        self.smoothing.setVisible(not fits)
+
     def redraw(self) -> None:
+        self._dress()
         curves, canvas = self.curves, self.canvas
         loss, width = curves.steps["loss"], canvas.width_points()
         if loss.size == 0:
@@ -67,8 +78,9 @@ class LossCard(Card):
             canvas.fit()
             return
         canvas.set_line("raw", *decimate(loss.x, loss.y, width), series=0, faded=True)
+        window = 1 if self.session.run_view.fits else self.smoothing_window()
         # a smooth line looks the same with half the points, and wide pens are dear
-        canvas.set_line("train", *loss.smoothed(self.smoothing_window(), width // 2), series=0, label="train")
+        canvas.set_line("train", *loss.smoothed(window, width // 2), series=0, label="train")
         validation = curves.validation
         if validation.size:
             canvas.set_line(
@@ -93,9 +105,9 @@ class LossCard(Card):
             training = run.config.training
             facts = [
                 run.id,
-                f"{training.max_epochs} epochs at most",
+                *([] if self.session.run_view.fits else [f"{training.max_epochs} epochs at most"]),
                 f"{training.batch_tokens:,} tokens a batch",
-                f"learning rate {training.learning_rate:g}",
+                *([] if self.session.run_view.fits else [f"learning rate {training.learning_rate:g}"]),
                 f"seed {training.seed}",
                 *facts,
             ]
@@ -136,7 +148,16 @@ class SmallCard(Card):
         else:
             sizes = ((self.chosen, self.curves.steps[self.chosen].size),)
         run = self.session.run.path if self.session.run is not None else None
-        return (self.chosen, self.metric_title, run, self.session.theme.resolved, *sizes)
+        return (self.chosen, self.metric_title, run, self.session.run_view.unit, self.session.theme.resolved, *sizes)
+
+    def _dress(self) -> None:
+        """A readout that is solved has neither a gradient nor a learning rate."""
+        fits = self.session.run_view.fits
+        for name in ("gradient_norm", "learning_rate"):
+            self.tabs[name].setVisible(not fits)
+        if fits and self.tabs[self.chosen].isHidden():
+            self.chosen = "metric"
+            self.tabs[self.chosen].setChecked(True)
 
     def choose(self, id: str) -> None:
         self.chosen = id
@@ -148,23 +169,25 @@ class SmallCard(Card):
         shown = self._state()
         if shown == self._drawn:
             return
+        self._dress()
         self._drawn = shown
         note = next(note for name, _, note in SMALL_PLOTS if name == self.chosen)
         title = self.metric_title if self.chosen == "metric" else note[:1].upper() + note[1:]
         self.canvas.title = title
-        self.canvas.x_label = "epoch" if self.chosen == "metric" else "step"
+        unit = self.session.run_view.unit
+        self.canvas.x_label = unit if self.chosen == "metric" or unit != "epoch" else "step"
         self.setAccessibleName(title)
         if self.tabs["metric"].text() != self.metric_title:
             self.tabs["metric"].setText(self.metric_title)
         self.canvas.clear_others(self.chosen)
         if self.chosen == "metric":
-            shares = all(series.size == 0 or series.y.max() <= 1.0 for series in self.curves.metrics.values())
+            shares = all(map(is_share, self.curves.metrics))
             self.canvas.highest, self.canvas.first = 1.0 if shares else None, 0.0
             for i, (name, series) in enumerate(self.curves.metrics.items()):
                 if i >= 3:
                     break
                 key = f"metric {name}"
-                label = f"{name.replace('_', ' ')} {score(float(series.y[-1]))}" if series.size else name
+                label = f"{name.replace('_', ' ')} {metric_text(name, float(series.y[-1]))}" if series.size else name
                 x = self.curves.by_epoch(series)
                 self.canvas.set_line(key, x, series.y, series=i, label=label, points=True)
         else:

@@ -1,0 +1,20 @@
+"""Figures as people read them: shares in per cent points, everything else as it is."""
+
+from __future__ import annotations
+
+import math
+
+_SHARES = ("accuracy", "f1", "precision", "recall", "coverage", "rate", "share", "mape", "exact", "ece")
+"""Parts of the names of metrics whose values are shares of one."""
+
+
+def is_share(name: str) -> bool:
+    """Whether a metric of this name goes from 0 to 1 and is read in per cent."""
+    return any(part in name.lower() for part in _SHARES)
+
+
+def metric_text(name: str, value: float) -> str:
+    """A metric for reading: 0.834 of an F1 is 83.4, of a scaled error 0.834."""
+    if not math.isfinite(value):
+        return "–"
+    return f"{100 * value:.1f}" if is_share(name) and 0 <= value <= 1 else f"{value:,.4g}"
