@@ -38,6 +38,10 @@ SPEED: Mapping[str, tuple[str, str]] = {
         "workbench.cli.benchmarks.seq2seq_speed:measure",
         "encoder-decoders beside plain loops: training, and a beam over many sentences",
     ),
+    "language_model": (
+        "workbench.cli.benchmarks.lm_speed:measure",
+        "training of a language model beside a plain PyTorch script; adaptive beside full softmax",
+    ),
     "lateness": ("workbench.cli.benchmarks.speed:lateness", "a 10 ms timer in the window while training"),
 }
 """Name → (function, what is measured)."""
