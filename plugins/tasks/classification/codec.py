@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from workbench.nn.text import PAD, UNKNOWN, Tokeniser
 NO_LABEL = -1
 """The target of a text without a label, or with one that training has not seen."""
 CODEC_VERSION = 1
+FOLDS = 5
+_MOST_COUNTS = 4_000_000
 _FEWEST = 2
 
 
@@ -35,15 +38,19 @@ class ClassificationCodec:
     counts: tuple[int, ...]
     maximum_length: int
     cut_already: bool = False
+    fold_counts: NDArray[np.int64] | None = None
+    """(F, K, V + 1): in how many training texts of each fold and label each symbol stands, and last how many texts."""
 
     @classmethod
     def fit(cls, records: Iterable[Record], params: ClassificationParams) -> ClassificationCodec:
         """One pass over the training records."""
         texts: list[str] = []
+        of_texts: list[str] = []
         labels: Counter[str] = Counter()
         for record in records:
             own = as_labelled(record)
             texts.append(own.text)
+            of_texts.append(own.label)
             if own.label:
                 labels[own.label] += 1
         if len(labels) < _FEWEST:
@@ -58,7 +65,26 @@ class ClassificationCodec:
             split="spaces" if cut else "punctuation",
         )
         names = tuple(sorted(labels))
-        return cls(tokeniser, names, tuple(labels[name] for name in names), params.maximum_length, cut)
+        codec = cls(tokeniser, names, tuple(labels[name] for name in names), params.maximum_length, cut)
+        if params.label_counts:
+            codec._count(texts, of_texts)
+        return codec
+
+    def _count(self, texts: Sequence[str], labels: Sequence[str]) -> None:
+        size = FOLDS * len(self.labels) * (len(self.tokeniser) + 1)
+        if size > _MOST_COUNTS:
+            raise WorkbenchError(
+                f"{len(self.labels)} labels and {len(self.tokeniser):,} symbols are too many to be counted together.",
+                fix="Lower the vocabulary size, or switch label counts off.",
+            )
+        found = np.zeros((FOLDS, len(self.labels), len(self.tokeniser) + 1), dtype=np.int64)
+        places = {label: i for i, label in enumerate(self.labels)}
+        for text, label in zip(texts, labels, strict=True):
+            if label:
+                counts = found[fold_of(text), places[label]]
+                counts[np.unique(self.tokeniser.encode(text))] += 1
+                counts[-1] += 1
+        self.fold_counts = found
 
     # --- texts to numbers
 
@@ -82,23 +108,32 @@ class ClassificationCodec:
         return tuple(np.array(found, dtype=object)[self._kept(len(found))].tolist()) if found else ()
 
     def encode(self, record: Record) -> Encoding:
-        """``tokens`` (T,) and ``label`` (1,), :data:`NO_LABEL` where there is none that is known."""
+        """``tokens`` (T,), ``fold`` (1,) and ``label`` (1,), :data:`NO_LABEL` where there is none that is known."""
         own = as_labelled(record)
         ids = self.tokeniser.encode(self._prepared(own.text))
         label = self.labels.index(own.label) if own.label in self.labels else NO_LABEL
-        return {"tokens": ids[self._kept(len(ids))].astype(np.int32), "label": np.array([label], np.int16)}
+        return {
+            "tokens": ids[self._kept(len(ids))].astype(np.int32),
+            "label": np.array([label], np.int16),
+            "fold": np.array([fold_of(own.text)], np.int16),
+        }
 
     def length(self, record: Record) -> int:
         return min(self.maximum_length, len(self.tokeniser.encode(self._prepared(as_labelled(record).text))))
 
     def collate(self, items: Sequence[Encoding]) -> Batch:
-        """``tokens`` (B, T), zeros beyond a length, and ``labels`` (B,)."""
+        """``tokens`` (B, T), zeros beyond a length, ``labels`` and ``folds`` (B,)."""
         sizes = np.array([len(item["tokens"]) for item in items], dtype=np.int64)
         tokens = np.full((len(items), int(sizes.max())), PAD, dtype=np.int64)
         for row, item in zip(tokens, items, strict=True):
             row[: len(item["tokens"])] = item["tokens"]
         labels = np.array([int(item["label"][0]) for item in items], dtype=np.int64)
-        fields = {"tokens": torch.from_numpy(tokens), "labels": torch.from_numpy(labels)}
+        folds = np.array([int(item["fold"][0]) for item in items], dtype=np.int64)
+        fields = {
+            "tokens": torch.from_numpy(tokens),
+            "labels": torch.from_numpy(labels),
+            "folds": torch.from_numpy(folds),
+        }
         return Batch(fields, torch.from_numpy(sizes), int(sizes.sum()))
 
     # --- on disk
@@ -111,6 +146,7 @@ class ClassificationCodec:
             "counts": list(self.counts),
             "maximum_length": self.maximum_length,
             "cut_already": self.cut_already,
+            "fold_counts": None if self.fold_counts is None else self.fold_counts.tolist(),
         }
 
     @classmethod
@@ -127,7 +163,13 @@ class ClassificationCodec:
             tuple(data["counts"]),
             int(data["maximum_length"]),
             bool(data["cut_already"]),
+            None if data["fold_counts"] is None else np.array(data["fold_counts"], dtype=np.int64),
         )
+
+
+def fold_of(text: str) -> int:
+    """Which part of the data a text belongs to, the same everywhere; equal texts are in one."""
+    return zlib.crc32(text.encode("utf-8", "surrogatepass")) % FOLDS
 
 
 def as_labelled(record: Record) -> LabelledText:

@@ -10,8 +10,9 @@ from workbench_plugins.tasks.classification.params import ClassificationParams
 from workbench.nn.contract import Batch, Embedder
 from workbench.nn.dropout import LockedDropout
 from workbench.nn.initialisation import initialise_embedding
-from workbench.nn.text import PAD, UNKNOWN
+from workbench.nn.text import PAD, SPECIALS, UNKNOWN
 
+FIRST = len(SPECIALS)
 _SCALE = 0.3
 """Embeddings begin small: a word seen a few times should not shout."""
 
@@ -19,6 +20,8 @@ _SCALE = 0.3
 class TextEmbedder(Embedder):
     """``x`` (B, T, D). In training a symbol becomes the unknown one with ``word_dropout``, so that this is learned too
     (Iyyer et al., 2015, "Deep unordered composition rivals syntactic methods for text classification")."""
+
+    ratios: Tensor | None
 
     def __init__(self, params: ClassificationParams, codec: ClassificationCodec) -> None:
         super().__init__()
@@ -28,6 +31,10 @@ class TextEmbedder(Embedder):
         with torch.no_grad():
             self.symbols.weight.mul_(_SCALE)
         self.word_dropout = params.word_dropout
+        self.register_buffer("ratios", None, persistent=False)
+        if codec.fold_counts is not None:
+            self.ratios = label_ratios(torch.from_numpy(codec.fold_counts))
+            self.output_size += len(codec.labels)
         self.dropout = LockedDropout(params.input_dropout)
 
     def forward(self, batch: Batch) -> Tensor:
@@ -36,4 +43,28 @@ class TextEmbedder(Embedder):
             hidden = torch.rand(tokens.shape, device=tokens.device) < self.word_dropout
             tokens = tokens.masked_fill(hidden & (tokens != PAD), UNKNOWN)
         x: Tensor = self.dropout(self.symbols(tokens))
-        return x
+        if self.ratios is None:
+            return x
+        return torch.cat((x, self._told(tokens, batch)), 2)
+
+    def _told(self, tokens: Tensor, batch: Batch) -> Tensor:
+        """(B, T, K) what the counts say; in training without the fold that a text is in."""
+        assert self.ratios is not None
+        if not self.training:
+            return self.ratios[-1][tokens]
+        return self.ratios[batch.fields["folds"].unsqueeze(1), tokens]
+
+
+def label_ratios(counts: Tensor) -> Tensor:
+    """(F + 1, V, K) log ratios of how often a symbol stands in texts of a label and of others; the last of all folds.
+
+    Wang and Manning (2012), "Baselines and bigrams: simple, good sentiment and topic classification", with one added
+    to every count. ``counts`` (F, K, V + 1) is that of :class:`ClassificationCodec`; entry f leaves fold f out.
+    """
+    total = counts.sum(0)
+    without = torch.cat((total.unsqueeze(0) - counts, total.unsqueeze(0))).double()
+    seen, texts = without[:, :, :-1], without[:, :, -1:]
+    others, of_others = seen.sum(1, keepdim=True) - seen, texts.sum(1, keepdim=True) - texts
+    ratios = ((seen + 1) / (texts + 2)).log() - ((others + 1) / (of_others + 2)).log()
+    ratios[:, :, :FIRST] = 0.0
+    return ratios.transpose(1, 2).float().contiguous()
