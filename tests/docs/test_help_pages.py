@@ -339,6 +339,17 @@ def test_every_tagging_option_and_its_default_is_on_the_page(plugins: LoadedPlug
     assert options_in(text_of("tagging")) == defaults_of(plugins.catalogue.task("tagging").params)
 
 
+def test_every_option_of_language_modelling_and_its_default_is_on_the_page(plugins: LoadedPlugins) -> None:
+    page = section(text_of("language-modelling"), "## Options")
+    assert options_in(page) == defaults_of(plugins.catalogue.task("language_modelling").params)
+
+
+def test_the_perplexity_of_the_example_is_right() -> None:
+    found = re.search(r"mean loss of ([\d.]+) nats a word.*perplexity is ([\d.]+)\.", text_of("language-modelling"))
+    assert found is not None
+    assert round(math.exp(float(found[1])), 1) == float(found[2])
+
+
 def test_values_recommended_for_training_are_allowed() -> None:
     given = re.findall(r"`(\w+) = ([\w.]+)`", text_of("training"))
     assert given
