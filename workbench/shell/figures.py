@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-_SHARES = ("accuracy", "f1", "precision", "recall", "coverage", "rate", "share", "mape", "exact", "ece")
+_SHARES = ("accuracy", "f1", "precision", "recall", "coverage", "rate", "share", "exact", "ece")
 """Parts of the names of metrics whose values are shares of one."""
 
 
@@ -18,3 +18,12 @@ def metric_text(name: str, value: float) -> str:
     if not math.isfinite(value):
         return "–"
     return f"{100 * value:.1f}" if is_share(name) and 0 <= value <= 1 else f"{value:,.4g}"
+
+
+UNITS = {"series": ("windows", "values"), "labelled_tree": ("trees", "nodes"), "text_pair": ("pairs", "words")}
+"""Kind of record → what a report counts, and what a second of training is counted in."""
+
+
+def units_of(record_kind: str) -> tuple[str, str]:
+    """What is counted of records of a kind: ("windows", "values") of series, ("records", "tokens") of most."""
+    return UNITS.get(record_kind, ("records", "tokens"))

@@ -18,7 +18,7 @@ from workbench.api.events import (
     StateChanged,
     StepMetrics,
 )
-from workbench.shell.figures import metric_text
+from workbench.shell.figures import metric_text, units_of
 from workbench.shell.pace import Pace
 
 if TYPE_CHECKING:
@@ -100,6 +100,13 @@ class RunView(QObject):
         return self.started.unit if self.started is not None else "epoch"
 
     @property
+    def counted(self) -> str:
+        """What the speed of this run counts: tokens, or the values of series."""
+        run = self.session.run
+        task = self.session.find(self.session.catalogue.task, run.config.task.id) if run is not None else None
+        return units_of(getattr(task, "record", ""))[1]
+
+    @property
     def fits(self) -> bool:
         """Whether this run solves a readout instead of making gradient steps."""
         return self.unit != "epoch"
@@ -157,7 +164,7 @@ class RunView(QObject):
         return f"{words} · patience {self.epoch.patience}" if self.epoch.patience and not self.fits else words
 
     def speed_text(self) -> str:
-        return f"{self.step.tokens_per_second:,.0f} tokens a second" if self.step is not None else ""
+        return f"{self.step.tokens_per_second:,.0f} {self.counted} a second" if self.step is not None else ""
 
     def best_text(self) -> str:
         if self.best is None:

@@ -15,7 +15,7 @@ from workbench.api import Forecast
 from workbench.shell.sdk import Theme, TimePlot, positions, time_text
 
 HISTORY, LAST, MODEL, BEFORE, ACTUAL = "history", "last points", "forecast", "before the change", "what came"
-SHOWN_HORIZONS = 4
+SHOWN_HORIZONS = 2.5
 """Horizons of history in view at first."""
 COMPACT_HEIGHT = 118
 _STRENGTHS = (0.14, 0.16, 0.2, 0.24)
@@ -134,7 +134,7 @@ class FanChart(QWidget):
         step = float(future[1] - future[0]) if len(future) > 1 else 1.0
         # room to the right of the last step for the widest label
         room = min(0.45, plot.label_room() / max(120.0, plot.box.width()))
-        begin = float(past[max(0, len(past) - SHOWN_HORIZONS * len(future))]) if len(past) else left
+        begin = float(past[max(0, len(past) - round(SHOWN_HORIZONS * len(future)))]) if len(past) else left
         last = float(future[-1]) + step
         right = last + (last - begin) * room / (1 - room)
         plot.set_whole(left, right)

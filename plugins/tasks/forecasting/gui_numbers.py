@@ -18,6 +18,7 @@ from workbench.api import Forecast, Series, WorkbenchError
 
 MOST_ORIGINS = 48
 """Forecasts of one backtest in the window; the command line does them all."""
+FEW_ORIGINS = 6
 SPARE = 64
 """Steps sent beyond what a forecast reads: a gap at the end may push it back."""
 
@@ -63,16 +64,19 @@ def end_of(series: Series, channels: Sequence[str]) -> int:
 
 
 def origins(series: Series, params: SeriesParams, end: int, most: int = MOST_ORIGINS) -> list[int]:
-    """Where the forecasts of a backtest begin: evenly over the test part, or the last third where there is none."""
+    """Where the forecasts of a backtest begin: evenly over the test part, or the last third where there is none.
+
+    A test part with room for hardly any takes the validation part with it.
+    """
     first = max(params.lookback // 2, end * 2 // 3)
+    last = end - params.horizon
     if params.split == "time":
         try:
-            _, test, stop = bounds(series, params)
+            validation, test, stop = bounds(series, params)
             if 0 < test < min(stop, end):
-                first = test
+                first = test if last - test + 1 >= FEW_ORIGINS or not 0 < validation < test else validation
         except WorkbenchError:
             pass
-    last = end - params.horizon
     first = max(1, min(first, last))
     if last < 1:
         return []

@@ -201,9 +201,8 @@ class ForecastPage(QWidget):
         results = value.get("results") or ()
         if results:
             self.show_answer(Forecast.from_json(results[0]), plain=plain)
-            epoch = value.get("epoch")
             said = [str(value.get("notice") or ""), self.forecast.notice if self.forecast is not None else ""]
-            self.answer.set_title("Forecast", " · ".join([*([f"epoch {epoch}"] if epoch else []), *filter(None, said)]))
+            self.answer.set_title("Forecast", " · ".join(filter(None, said)))
         if self._again:
             self._again = False
             self._question()

@@ -30,7 +30,7 @@ class ForecastModel(QAbstractTableModel):
         if forecast is not None and len(forecast.times) == forecast.horizon:
             band = Fan.of(forecast, channel).told
             level = band[0].split(" (")[0] if band is not None else ""
-            titles = ["Time", "Forecast", *([f"from ({level})", "to"] if band is not None else [])]
+            titles = ["Time", "Forecast", *([f"{level} from", "to"] if band is not None else [])]
             titles += ["Came"] if forecast.actual is not None else []
             self._titles = tuple(titles)
             for step in range(forecast.horizon):
@@ -117,4 +117,11 @@ class ForecastTable(QTableView):
 
 
 def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:,.5g}"
+    """Four digits or so, without exponents where people would not write them."""
+    if math.isnan(value):
+        return "–"
+    size = abs(value)
+    if size >= 1e9 or 0 < size < 1e-3:
+        return f"{value:.3e}"
+    decimals = 0 if size >= 10_000 else 1 if size >= 100 else 2 if size >= 10 else 3 if size >= 1 else 4
+    return f"{value:,.{decimals}f}"

@@ -24,11 +24,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.api import SPLITS, Cancelled, Event, Report, WorkbenchError
+from workbench.api import SPLITS, Cancelled, Event, Report, Series, WorkbenchError
 from workbench.api.events import RunFinished
 from workbench.api.files import atomic_path
 from workbench.host import use
-from workbench.shell.figures import is_share
+from workbench.shell.figures import is_share, units_of
 from workbench.shell.panels import panel_cards
 from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.evaluate.confusion import ConfusionMatrix
@@ -340,7 +340,10 @@ class EvaluateStage(Stage):
         self._fit()
         self.pages.setCurrentWidget(self._page)
         self.export_button.setEnabled(True)
-        self.status.setText(f"{report.split}: {report.n_records:,} records, {report.n_tokens:,} tokens")
+        record = self._record_kind()
+        counted = units_of(record)
+        self.status.setText(f"{report.split}: {report.n_records:,} {counted[0]}, {report.n_tokens:,} {counted[1]}")
+        self.types_card.set_title("Beside the simple methods" if record == Series.KIND else "By type")
         protocol = "; ".join(f"{name}: {value}" for name, value in (report.protocol or {}).items())
         self.status.setToolTip(protocol)
         _empty(self._figures)
@@ -356,6 +359,11 @@ class EvaluateStage(Stage):
         self.errors_card.set_title("Errors", f"the {len(report.examples):,} worst records, worst first")
         self.errors.show_examples(report.examples)
         self.clear_button.hide()
+
+    def _record_kind(self) -> str:
+        run = self.session.run
+        task = self.session.find(self.session.catalogue.task, run.config.task.id) if run is not None else None
+        return str(getattr(task, "record", ""))
 
     def _metric_title(self, name: str) -> str:
         metric = self.session.find(self.session.catalogue.metric, name) if name not in _METRICS else None

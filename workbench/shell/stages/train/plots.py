@@ -19,11 +19,11 @@ SMALL_PLOTS: tuple[tuple[str, str, str], ...] = (
     ("metric", "Metric", ""),
     ("gradient_norm", "Gradient", "gradient norm before clipping"),
     ("learning_rate", "Rate", "learning rate"),
-    ("tokens_per_second", "Speed", "tokens a second"),
+    ("tokens_per_second", "Speed", "tokens or values a second"),
 )
 
 
-BY_STEP, BY_TRIAL = "per token, by optimiser step", "per token, by trial: each is a whole fit"
+BY_STEP, BY_TRIAL = "by optimiser step", "by trial: each is a whole fit"
 
 
 class LossCard(Card):

@@ -67,7 +67,7 @@ class Tiles(QWidget):
             self.loss_tile.show_values("Validation loss", "–", view.state_text())
         self.metric_tile.show_values(*view.main_metric())
         speed = f"{view.step.tokens_per_second:,.0f}" if view.step is not None else "–"
-        self.speed_tile.show_values("Tokens a second", speed, view.epoch_text())
+        self.speed_tile.show_values(f"{view.counted.capitalize()} a second", speed, view.epoch_text())
         if view.is_live:
             eta = view.eta_text() or "–"
             self.left_tile.show_values("Time left", "paused" if view.paused else eta, view.patience_text() or "")
