@@ -55,6 +55,8 @@ def trained(folder: Path, records: Sequence[Text], epochs: int = 6, **params: An
     )
     run = RunFolder.create(folder, config)
     few = max(2, len(records) // 10)
-    finished = train(run, {"train": list(records), "validation": list(records)[:few], "test": list(records)[:few]}, catalogue())
+    finished = train(
+        run, {"train": list(records), "validation": list(records)[:few], "test": list(records)[:few]}, catalogue()
+    )
     assert finished.reason == "completed", finished.error
     return load_bundle(run.path, catalogue(), device="cpu"), run

@@ -34,9 +34,7 @@ def characters(tmp_path_factory):
 
 
 def ask(predictor, text, **extra):
-    options = DecodeOptions(
-        n_best=extra.pop("n_best", 1), alternatives=extra.pop("alternatives", 0), extra=extra
-    )
+    options = DecodeOptions(n_best=extra.pop("n_best", 1), alternatives=extra.pop("alternatives", 0), extra=extra)
     (result,) = predictor.predict([Text(text)], options)
     assert isinstance(result, LanguageModelResult)
     return result

@@ -98,7 +98,9 @@ def test_penalties_reach_the_gradient_and_not_the_loss_that_is_shown():
     assert encoded.penalty is not None
     assert float(encoded.penalty.detach()) == pytest.approx(float(expected) * int(batch.lengths[0]), rel=1e-5)
     shown = head.loss(outputs, encoded, batch)
-    assert float(shown.total.detach()) == pytest.approx(float(head.symbol_losses(outputs, encoded, batch).sum()), rel=1e-5)
+    assert float(shown.total.detach()) == pytest.approx(
+        float(head.symbol_losses(outputs, encoded, batch).sum()), rel=1e-5
+    )
 
 
 def test_whole_words_are_silenced_wherever_they_stand():

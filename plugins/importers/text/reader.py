@@ -12,6 +12,14 @@ from workbench_plugins.importers.text.params import TextParams
 from workbench.api import SPLITS, Finding, ImportedRecord, Sniff, Text
 from workbench.api.textfiles import TextFile, decode_head
 
+FEW_BLOCKS = 5
+"""Parts between empty lines from which on a text is proposed as paragraphs."""
+LONG_FILE = 20_000
+"""Bytes from which on a text is proposed to be divided by position."""
+
+OTHER_FORMATS = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".tmx", ".po", ".pot", ".conllu"})
+"""Endings of tables and markup, which are not read as plain text unless that importer is named."""
+
 
 class TextStream:
     """Pieces of text. Empty lines separate and are no records; they belong to the raw text of the piece before."""
@@ -65,9 +73,20 @@ class TextStream:
 
 
 def sniff(head: bytes, path: Path) -> Sniff | None:
-    """Any text can be read as text, so this is the last resort."""
+    """Any text can be read as text, so this is the last resort; paragraphs and a division where the text looks so."""
+    if path.suffix.lower() in OTHER_FORMATS:
+        return None  # who brings a broken table wants to be told so, not to find its lines as texts
     text = decode_head(head)
     if text is None or not text.strip():
         return None
+    blocks = [block for block in text.replace("\r\n", "\n").split("\n\n") if block.strip()]
     lines = sum(1 for line in text.split("\n") if line.strip())
-    return Sniff(0.3 if path.suffix in (".txt", ".text", ".md") else 0.1, f"Plain text, {lines:,} lines or more.")
+    options: dict[str, str] = {}
+    reason = f"Plain text, {lines:,} lines or more."
+    if len(blocks) >= FEW_BLOCKS and lines >= 1.5 * len(blocks):
+        options["unit"] = "paragraph"
+        reason = f"Plain text with empty lines between its parts, {len(blocks):,} or more."
+    if path.is_file() and path.stat().st_size >= LONG_FILE:
+        options["divide"] = "90/5/5"
+        reason += " Unless its name says a split: the first 90 % to train, then 5 % and 5 %."
+    return Sniff(0.3 if path.suffix in (".txt", ".text", ".md") else 0.1, reason, options)

@@ -215,7 +215,8 @@ class LanguageModelView(QWidget):
         self._again = False
         self._prefilled = ""
         self._result: LanguageModelResult | None = None
-        self.prefix_label = Muted("")
+        self.prefix_label = Muted("", self)
+        self.prefix_label.hide()
         self.continuation = Text("")
         self.continuation.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.notice = Muted("")
