@@ -30,6 +30,17 @@ from workbench.shell.widgets.buttons import draw_focus_ring
 from workbench.shell.widgets.card import CARD_RADIUS
 
 
+
+VERBS = ("Forecast", "Tag", "Write", "Translate", "Classify")
+"""The order of the first cards, from what answers soonest; others follow as their plugins come."""
+
+
+def in_order(samples: Sequence[Sample]) -> list[Sample]:
+    """``samples`` as their cards stand."""
+    place = {verb: i for i, verb in enumerate(VERBS)}
+    return sorted(samples, key=lambda sample: place.get(sample.verb, len(place)))
+
+
 class SampleCard(Card):
     """What the network learns to do, and one button that starts it. The whole card is the target."""
 
@@ -85,8 +96,8 @@ class DropZone(QFrame):
         layout.setSpacing(4)
         title = Text("Open my data", factor=1.15, semibold=True)
         self.note = Muted(
-            "Drop a file here: CoNLL columns, CoNLL-U, JSON lines with spans, plain text. It is recognised, and "
-            "nothing leaves this machine."
+            "Drop files here: plain text, tables of texts or numbers (CSV, Parquet), parallel texts, columns of tags. "
+            "What they are is worked out, and nothing leaves this machine."
         )
         layout.addWidget(title)
         layout.addWidget(self.note)
@@ -259,7 +270,7 @@ class Welcome(ScrollColumn):
             if item is not None and item.widget() is not None:
                 item.widget().hide()
                 item.widget().deleteLater()
-        samples = [sample for sample in self.session.catalogue.samples() if sample.task]
+        samples = in_order([sample for sample in self.session.catalogue.samples() if sample.task])
         for i, sample in enumerate(samples):
             card = SampleCard(sample, i, self.cards_holder)
             card.chosen.connect(self.sample_chosen)

@@ -22,6 +22,7 @@ from workbench.shell.stages.data.statistics_view import StatisticsView
 from workbench.shell.widgets import Button, Card, EmptyState, ErrorCard, Muted
 
 if TYPE_CHECKING:
+    from workbench.data import DatasetInfo
     from workbench.shell.session import Session
 
 
@@ -81,8 +82,8 @@ class DataStage(Stage):
         self.importing.closed.connect(self.refresh)
         self.empty = EmptyState(
             "No data yet",
-            "A dataset holds the sentences a model learns from. Drop files or a folder here: CoNLL columns, CoNLL-U, "
-            "JSON lines or plain text. What they are is worked out for you to accept.",
+            "A dataset holds what a model learns from: texts, sentences with tags, pairs of texts, series. Drop files "
+            "or a folder here. What they are is worked out for you to accept.",
             "Open my data…",
             self.choose_files,
         )
@@ -165,9 +166,8 @@ class DataStage(Stage):
         if dataset is None or project is None:
             return
         store = project.store
-        layers = ", ".join(dataset.layers) or "no labels"
-        records = "record" if dataset.count == 1 else "records"
-        self.head.set_title(dataset.name, f"{dataset.count:,} {records} · {layers}")
+        about = [self._counted(dataset), ", ".join(dataset.layers)]
+        self.head.set_title(dataset.name, " · ".join(filter(None, about)))
         if self.editor.counts_changed:
             self.splits.show_counts(store.split_counts(dataset.id))
         for button, verb, step in (
@@ -187,6 +187,13 @@ class DataStage(Stage):
             self._read_statistics()
         elif self.pages.currentWidget() is self.check:
             self.check.examine()
+
+    def _counted(self, dataset: DatasetInfo) -> str:
+        """How many there are of what: 414 series, 1 pair of texts."""
+        kind = self.session.find(self.session.catalogue.record_type, dataset.record)
+        if kind is None:
+            return f"{dataset.count:,} {'record' if dataset.count == 1 else 'records'}"
+        return f"{dataset.count:,} {kind.title if dataset.count == 1 else kind.plural}"
 
     def _note_saved(self) -> None:
         self.saved.setText(f"saved {QTime.currentTime().toString('HH:mm:ss')}")
