@@ -42,6 +42,10 @@ SPEED: Mapping[str, tuple[str, str]] = {
         "workbench.cli.benchmarks.lm_speed:measure",
         "training of a language model beside a plain PyTorch script; adaptive beside full softmax",
     ),
+    "translation": (
+        "workbench.cli.benchmarks.translation_speed:measure",
+        "training of a translator beside a plain PyTorch script of the same model",
+    ),
     "lateness": ("workbench.cli.benchmarks.speed:lateness", "a 10 ms timer in the window while training"),
 }
 """Name → (function, what is measured)."""
@@ -53,6 +57,9 @@ GENERATED: Mapping[str, tuple[str, str]] = {
     "lorenz": (_RESERVOIRS, "the Lorenz system by an echo state network (generated)"),
 }
 """Quality benchmarks that need no data: name → (function, which is given the name, and the title)."""
+_FORECASTS = "workbench.cli.benchmarks.forecast_quality:measure"
+OWN: Mapping[str, str] = dict.fromkeys(("etth1", "m4_hourly", "airline", "conformal"), _FORECASTS)
+"""Quality benchmarks on public data that are measured by a function of their own, which is given the name."""
 
 
 @cache
@@ -81,8 +88,8 @@ def run(kind: str, name: str, **options: Any) -> dict[str, Any]:
         raise WorkbenchError(
             f"There is no {kind} benchmark named {name!r}.", fix=f"The {kind} benchmarks are: {', '.join(known)}."
         )
-    if kind == "quality" and name in GENERATED:
-        module, _, function = GENERATED[name][0].partition(":")
+    if kind == "quality" and name in {*GENERATED, *OWN}:
+        module, _, function = (OWN[name] if name in OWN else GENERATED[name][0]).partition(":")
         row: dict[str, Any] = getattr(importlib.import_module(module), function)(name, **options)
         return row
     if kind == "quality":
