@@ -82,7 +82,8 @@ def test_a_batch_equals_the_answers_one_by_one(catalogue) -> None:
 
 def test_it_learns_chooses_by_what_it_writes_and_comes_back(catalogue, tmp_path) -> None:
     data = {"train": dates(count=1500), "validation": dates("validation", 60), "test": dates("test", 60)}
-    run = RunFolder.create(tmp_path, config(net={"hidden_size": 48}, max_epochs=4, learning_rate=0.01, batch_tokens=1024))
+    training = {"max_epochs": 4, "learning_rate": 0.01, "batch_tokens": 1024}
+    run = RunFolder.create(tmp_path, config(net={"hidden_size": 48}, **training))
     finished = train(run, data, catalogue)
     assert finished.reason == "completed", finished.error
     epochs = [event for event in read_journal(run.journal_path) if isinstance(event, EpochMetrics)]

@@ -42,7 +42,8 @@ def test_records_with_one_source_are_references_of_one_another() -> None:
 
 
 def test_the_report_holds_the_signature_and_the_worst_first() -> None:
-    rows = [(i, TextPair(f"s{i}", gold), _answer(answer), 1.0) for i, (answer, gold) in enumerate(zip(ANSWERS, GOLD))]
+    both = zip(ANSWERS, GOLD, strict=True)
+    rows = [(i, TextPair(f"s{i}", gold), _answer(answer), 1.0) for i, (answer, gold) in enumerate(both)]
     report = build_report("test", iter(rows), None)
     assert report.metrics["bleu"] == pytest.approx(sacrebleu.corpus_bleu(ANSWERS, [GOLD]).score)
     assert report.protocol is not None

@@ -48,7 +48,7 @@ def measure(
     clock = time.process_time if threads == 1 else time.perf_counter
     with _trainer(catalogue, _records(data, pairs), threads, hidden_size, batch_tokens) as trainer:
         plain = _Plain(trainer, clock)  # before the engine's first step changes the weights it copies
-        sides = [_Engine(trainer, clock), plain]
+        sides: list[_Engine | _Plain] = [_Engine(trainer, clock), plain]
         vocabulary = len(trainer.model.task.output_labels(trainer.model.codec))
         spent: list[list[float]] = [[], []]
         for turn in range(-1, turns):
@@ -163,7 +163,7 @@ class _Plain:
                 (parts["output"].bias, model.head.output.scores.bias),
             ):
                 mine.copy_(theirs)
-        self.parameters = list(parts.parameters())
+        self.parameters = list(self.parts.parameters())
         self.clip = trainer.options.clip_norm
         self.optimizer = torch.optim.Adam(self.parameters, lr=trainer.options.learning_rate, fused=True)
 
