@@ -163,7 +163,7 @@ class _Plain:
                 (parts["output"].bias, model.head.output.scores.bias),
             ):
                 mine.copy_(theirs)
-        self.parameters = list(self.parts.parameters())
+        self.parameters = list(nn.Module.parameters(self.parts))
         self.clip = trainer.options.clip_norm
         self.optimizer = torch.optim.Adam(self.parameters, lr=trainer.options.learning_rate, fused=True)
 
