@@ -30,7 +30,7 @@ from workbench.testing.tasks import GeneratedTasks
 
 EXAMPLE = Path(__file__).parents[1] / "third_party" / "recurra-example-plugin"
 SMALL_SIZE = 6
-FEW = {"text": 8, "generated_series": 4, "series": 4}
+FEW = {"text": 8, "generated_series": 4}
 """Training records of the kinds whose records are long; 24 of every other."""
 
 

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from workbench.api import WorkbenchError
-from workbench.cli import benchmark, check, data, demo, doctor, plugins, runs, screenshots, train, use, window
+from workbench.cli import backtesting, benchmark, check, data, demo, doctor, plugins, runs, screenshots, train, use, window
 from workbench.cli.context import CliContext
 from workbench.cli.errors import log_plainly, show_error, unexpected
 
@@ -34,6 +34,7 @@ BUILT_IN = {
     "resume": train.resume,
     "predict": use.predict,
     "evaluate": use.evaluate,
+    "backtest": backtesting.backtest,
     "runs": runs.runs,
     "plugins": plugins.plugins,
     "doctor": doctor.doctor,

@@ -73,16 +73,16 @@ def short_series(count: int, seed: int = 7) -> list[ShortSeries]:
 
 
 def series(count: int, seed: int = 7) -> list[Series]:
-    """``count`` hourly series of 180 steps: a day's wave, a slow one, a little noise."""
+    """``count`` hourly series of 96 steps: a day's wave, a slow one, a little noise."""
     choose = random.Random(seed)
     made = []
     for number in range(count):
         phase, level = choose.uniform(0, 2 * math.pi), choose.uniform(5, 10)
         values = [
             round(level + 2 * math.sin(2 * math.pi * t / 24 + phase) + 0.01 * t + choose.gauss(0, 0.1), 3)
-            for t in range(180)
+            for t in range(96)
         ]
-        hours = [3_600_000_000_000 * t for t in range(180)]
+        hours = [3_600_000_000_000 * t for t in range(96)]
         made.append(Series.of(f"series {number + 1}", values, times=hours, clock="datetime", frequency="h"))
     return made
 

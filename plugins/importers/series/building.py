@@ -111,7 +111,7 @@ def _in_order(
         raise WorkbenchError(
             what,
             why="A series has one value at each time, in order.",
-            fix="Sort the file and take out doubles, or go on past bad lines: they are then sorted, and the last counts.",
+            fix="Sort the file and take out doubles, or go on past bad lines: then the last counts.",
             file=path,
             line=line,
         )

@@ -13,7 +13,7 @@ class SeriesParams(Params):
     """What both ways of forecasting share: what is read, what is foretold, how it is scaled and split."""
 
     lookback: int = option(
-        96,
+        48,
         ge=1,
         le=1_000_000,
         unit="steps",
@@ -22,7 +22,7 @@ class SeriesParams(Params):
         typical="2 to 10 times the horizon",
     )
     horizon: int = option(
-        24, ge=1, le=100_000, unit="steps", what="Steps that are foretold.", typical="one season: 24 hours, 12 months"
+        12, ge=1, le=100_000, unit="steps", what="Steps that are foretold.", typical="one season: 24 hours, 12 months"
     )
     stride: int = option(
         1,
@@ -214,8 +214,8 @@ class FreeRunParams(SeriesParams):
 
 
 PRESETS: tuple[Preset, ...] = (
-    Preset(title="small", note="A first look: two days of hours to tell the next.", values={"lookback": 48}),
-    Preset(title="medium", note="Four days of hours to tell the next one.", values={}),
+    Preset(title="small", note="A first look: half a day of hours from two days.", values={}),
+    Preset(title="medium", note="The next day of hours from four.", values={"lookback": 96, "horizon": 24}),
     Preset(
         title="large",
         note="Long horizons on long series, in segments.",
@@ -260,8 +260,8 @@ PRESETS: tuple[Preset, ...] = (
 """Good first choices, shown by the form of the task."""
 
 FREE_RUN_PRESETS: tuple[Preset, ...] = (
-    Preset(title="small", note="A first look.", values={"lookback": 48}),
-    Preset(title="medium", note="Four days of hours to tell the next one.", values={}),
+    Preset(title="small", note="A first look.", values={}),
+    Preset(title="medium", note="The next day of hours from four.", values={"lookback": 96, "horizon": 24}),
     Preset(title="large", note="Long runs.", values={"lookback": 336, "horizon": 48, "washout": 24}),
     Preset(
         title="months, with trend and season",

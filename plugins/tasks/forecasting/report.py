@@ -18,6 +18,8 @@ from workbench.nn.forecasting.metrics import pinball
 
 MAX_EXAMPLES = 100
 MODEL = "this model"
+POINT = ("mse", "mae", "mase", "smape", "mape")
+"""Errors of a point forecast, which all methods have."""
 
 
 @dataclass(slots=True)
@@ -101,7 +103,7 @@ def build_report(
         n_records=windows,
         n_tokens=steps,
         metrics=metrics,
-        table=tuple({"label": name, **values, "support": windows} for name, values in rows),
+        table=tuple({"label": name, **_columns(values), "support": windows} for name, values in rows),
         examples=tuple(chosen.values()),
         protocol={
             "windows": "every origin of the split, no refit"
@@ -113,6 +115,11 @@ def build_report(
             "intervals": "conformal, widths from the validation split",
         },
     )
+
+
+def _columns(values: dict[str, float]) -> dict[str, float]:
+    """What every method has: the errors of its point forecast."""
+    return {name: values[name] for name in POINT if name in values}
 
 
 def _example(record_id: int, record: Series, result: Forecast, loss: float, error: float) -> dict[str, Any]:
