@@ -22,6 +22,7 @@ NEVER = (PAD, START)
 """Symbols that no text has: padding, and the start of a sequence, for which a stream has no use."""
 SHOWN_END = "⏎"
 """How the end of a record, and a line end, is shown as a token."""
+SHOWN_SPACE = "␣"
 
 
 class LanguageCodec:
@@ -77,7 +78,7 @@ class LanguageCodec:
         if symbol == END:
             return SHOWN_END
         text = self.tokeniser.symbols[symbol]
-        return text.replace("\n", SHOWN_END) if self.by_character else text
+        return text.replace("\n", SHOWN_END).replace(" ", SHOWN_SPACE) if self.by_character else text
 
     def to_json(self) -> dict[str, Any]:
         return {"tokeniser": self.tokeniser.to_json(), "chunk": self.chunk, "record_end": self.record_end}

@@ -10,7 +10,17 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+)
 from PySide6.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
@@ -27,7 +37,17 @@ from PySide6.QtWidgets import (
 from workbench_plugins.tasks.language_modelling.result import LanguageModelResult
 
 from workbench.api import Cancelled, WorkbenchError
-from workbench.shell.sdk import Button, Card, FlowLayout, Muted, PanelContext, ProbabilityBars, Text, Theme
+from workbench.shell.sdk import (
+    Button,
+    Card,
+    FlowLayout,
+    LabelColours,
+    Muted,
+    PanelContext,
+    ProbabilityBars,
+    Text,
+    Theme,
+)
 
 TYPING_PAUSE_MS = 200
 ALTERNATIVES = 4
@@ -37,6 +57,13 @@ MOST_SHOWN = 3_000
 LONGEST_PASTE = 100_000
 """Characters of a beginning that are sent at most, the last ones."""
 _UNSPACED = ("characters", "bpe", "unigram")
+
+
+class _OneColour(LabelColours):
+    """Symbols are no kinds of things: their bars have one colour."""
+
+    def index(self, label: str) -> int:
+        return 0
 
 
 class SurpriseText(QWidget):
@@ -222,7 +249,7 @@ class LanguageModelView(QWidget):
         self.notice = Muted("")
         self.notice.hide()
         self.surprise = SurpriseText(context.theme)
-        self.bars = ProbabilityBars(context.theme, limit=8)
+        self.bars = ProbabilityBars(context.theme, _OneColour(), limit=8)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
@@ -237,6 +264,9 @@ class LanguageModelView(QWidget):
 
     def _build_page(self, layout: QVBoxLayout) -> None:
         self.input = QPlainTextEdit()
+        self.input.setFrameStyle(QFrame.Shape.Box | QFrame.Shadow.Plain)
+        self._context.theme.changed.connect(self._dress)
+        self._dress()
         self.input.setAccessibleName("Beginning of a text")
         self.input.setPlaceholderText("Type or paste the beginning of a text; what may follow is shown as you type.")
         self.input.setTabChangesFocus(True)
@@ -281,6 +311,12 @@ class LanguageModelView(QWidget):
         layout.addLayout(row, 3)
         layout.addWidget(read, 2)
 
+    def _dress(self) -> None:
+        """A line around the field that is seen in every theme: Fusion's own is not, on dark."""
+        palette = self._context.theme.palette()
+        palette.setColor(QPalette.ColorRole.WindowText, self._context.theme.color("muted"))
+        self.input.setPalette(palette)
+
     def _controls(self) -> QWidget:
         self.temperature = QDoubleSpinBox()
         self.temperature.setRange(0.0, 5.0)
@@ -288,7 +324,7 @@ class LanguageModelView(QWidget):
         self.temperature.setValue(0.8)
         self.top_k = QSpinBox()
         self.top_k.setRange(0, 1_000_000)
-        self.top_k.setSpecialValueText("all")
+        self.top_k.setSpecialValueText("Top k: all")
         self.top_p = QDoubleSpinBox()
         self.top_p.setRange(0.01, 1.0)
         self.top_p.setSingleStep(0.05)
@@ -296,7 +332,7 @@ class LanguageModelView(QWidget):
         self.length = QSpinBox()
         self.length.setRange(0, 5_000)
         self.length.setValue(0)
-        self.length.setSpecialValueText("as usual")
+        self.length.setSpecialValueText("Length: as usual")
         self.seed = QSpinBox()
         self.seed.setRange(0, 2**31 - 1)
         self.goes_on = QCheckBox("Beyond the end of a sentence")
@@ -453,7 +489,7 @@ def _pieces(result: LanguageModelResult) -> list[tuple[str, int]]:
                     found.append((part, -1))
         elif found and result.units not in _UNSPACED:
             found.append((" ", -1))
-        found.append((token.replace("▁", " ") or " ", index))
+        found.append((token.replace("▁", " ").replace("␣", " ") or " ", index))
         if token == "⏎":
             found.append(("\n", -1))
     return found
