@@ -150,20 +150,21 @@ class _Plain:
         forwards, backwards = encoder.forwards[0].core.state_dict(), encoder.backwards[0].core.state_dict()
         parts["encoder"].load_state_dict({**forwards, **{f"{name}_reverse": v for name, v in backwards.items()}})
         parts["decoder"].load_state_dict(decoder.layers[0].core.state_dict())
-        (compare,) = decoder.attention.parameters()
+        compare = decoder.attention.of_memory.weight
+        copied: list[tuple[Any, Any]] = [
+            (parts["source"].weight, embedder.words.weight),
+            (parts["target"].weight, embedder.symbols.weight),
+            (parts["bridge"].weight, decoder.bridge.map.weight),
+            (parts["bridge"].bias, decoder.bridge.map.bias),
+            (parts["compare"].weight, compare),
+            (parts["combine"].weight, decoder.combine.weight),
+            (parts["output"].weight, model.head.output.scores.weight),
+            (parts["output"].bias, model.head.output.scores.bias),
+        ]
         with torch.no_grad():
-            for mine, theirs in (
-                (parts["source"].weight, embedder.words.weight),
-                (parts["target"].weight, embedder.symbols.weight),
-                (parts["bridge"].weight, decoder.bridge.map.weight),
-                (parts["bridge"].bias, decoder.bridge.map.bias),
-                (parts["compare"].weight, compare),
-                (parts["combine"].weight, decoder.combine.weight),
-                (parts["output"].weight, model.head.output.scores.weight),
-                (parts["output"].bias, model.head.output.scores.bias),
-            ):
+            for mine, theirs in copied:
                 mine.copy_(theirs)
-        self.parameters = list(nn.Module.parameters(self.parts))
+        self.parameters = list(parts.parameters())
         self.clip = trainer.options.clip_norm
         self.optimizer = torch.optim.Adam(self.parameters, lr=trainer.options.learning_rate, fused=True)
 
