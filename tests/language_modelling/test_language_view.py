@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from workbench_plugins.tasks.language_modelling.gui import LanguageModelView, SurpriseText
+from workbench_plugins.tasks.language_modelling.gui import LanguageModelView
+from workbench_plugins.tasks.language_modelling.gui_surprise import SurpriseText
 from workbench_plugins.tasks.language_modelling.result import Continuation, LanguageModelResult
 
 from workbench.api import WorkbenchError
