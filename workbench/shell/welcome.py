@@ -29,8 +29,6 @@ from workbench.shell.widgets import Button, Card, FlowLayout, Muted, ScrollColum
 from workbench.shell.widgets.buttons import draw_focus_ring
 from workbench.shell.widgets.card import CARD_RADIUS
 
-
-
 VERBS = ("Forecast", "Tag", "Write", "Translate", "Classify")
 """The order of the first cards, from what answers soonest; others follow as their plugins come."""
 

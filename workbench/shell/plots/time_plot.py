@@ -316,6 +316,8 @@ class TimePlot(pg.PlotWidget):
         for name, line in self._lines.items():
             begin, end = self._in_view(line)
             x, y = envelope(line.x[begin:end], line.y[begin:end], buckets)
+            if np.isnan(y).all():
+                x = y = NOTHING  # pyqtgraph draws a line of nothing but gaps by reading where there is nothing
             line.shown = (x, y)
             symbol = "o" if self._shows_dots(line) else None
             if line.item.opts["symbol"] != symbol:
