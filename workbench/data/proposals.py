@@ -133,7 +133,7 @@ def explain_unknown(catalogue: Catalogue, paths: Sequence[Path]) -> WorkbenchErr
     known = ", ".join(importer.id for importer in catalogue.importers()) or "none"
     if not files:
         return WorkbenchError("There is no file in this folder.", fix="Check the path.", file=paths[0])
-    path = files[0]
+    path = next((file for file in files if _undecodable(_head(file))), files[0])
     head = _head(path)
     marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     if not head.removeprefix(codecs.BOM_UTF8).strip():
@@ -175,6 +175,17 @@ def explain_unknown(catalogue: Catalogue, paths: Sequence[Path]) -> WorkbenchErr
     return WorkbenchError(
         "No importer knows what this file is.", fix=f"Name one with --importer. There are: {known}.", file=path
     )
+
+
+def _undecodable(head: bytes) -> bool:
+    """Whether a file that begins so is empty, binary or not UTF-8: of several, the one to speak of."""
+    if not head or b"\0" in head:
+        return True
+    try:
+        codecs.getincrementaldecoder("utf-8")("strict").decode(head, final=len(head) < HEAD_BYTES)
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 def encodings_to_offer(paths: Sequence[Path]) -> tuple[str, ...]:
