@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from workbench_plugins.tasks.language_modelling.params import PRESETS, LanguageModellingParams
 
-from workbench.api import DoctorCheck, InferenceView, IOShape, Metric, Ref, Registrar, Task, Trait, hookimpl
+from workbench.api import (
+    DoctorCheck,
+    InferenceView,
+    IOShape,
+    Metric,
+    RecordEditor,
+    Ref,
+    Registrar,
+    Task,
+    Trait,
+    hookimpl,
+)
 
 requires_api = "1"
 
@@ -55,6 +66,11 @@ def register_doctor_checks(registry: Registrar) -> None:
             factory=Ref(f"{_HERE}.doctor:check_texts"),
         )
     )
+
+
+@hookimpl
+def register_record_editors(registry: Registrar) -> None:
+    registry.add(RecordEditor(record="text", factory=Ref(f"{_HERE}.gui_editor:TextEditor")))
 
 
 @hookimpl
