@@ -20,7 +20,7 @@ def metric_text(name: str, value: float) -> str:
     return f"{100 * value:.1f}" if is_share(name) and 0 <= value <= 1 else f"{value:,.4g}"
 
 
-UNITS = {"series": ("windows", "values"), "labelled_tree": ("trees", "nodes"), "text_pair": ("pairs", "words")}
+UNITS = {"series": ("windows", "values"), "labelled_tree": ("trees", "nodes"), "text_pair": ("pairs", "tokens")}
 """Kind of record → what a report counts, and what a second of training is counted in."""
 
 
