@@ -99,15 +99,15 @@ class LabelIndex:
         return number
 
 
-def decode_body(body: str, kind: RecordType) -> Record:
-    """The record stored as ``body``; :class:`WorkbenchError` when it does not fit its type."""
+def decode_body(body: str, kind: RecordType, number: int = 0) -> Record:
+    """The record stored as ``body``, its dataset's ``number``-th; :class:`WorkbenchError` if it is not of its type."""
     try:
         return kind.cls.from_json(json.loads(body))
     except (ValueError, KeyError, TypeError) as error:
         raise WorkbenchError(
-            f"A stored {kind.title} cannot be read: {error}.",
+            f"A stored {kind.title} cannot be read{f', record {number:,}' if number else ''}: {error}.",
             why="The data were changed by another program, or its plugin changed.",
-            fix="Run `recurra doctor` on the project.",
+            fix="Put an earlier copy of the project's data.sqlite in its place, or import the data again.",
         ) from error
 
 
@@ -123,6 +123,6 @@ def stored(row: Sequence[Any], kind: RecordType) -> StoredRecord:
         document=row[3],
         edited=bool(row[4]),
         source=row[5],
-        record=decode_body(row[6], kind),
+        record=decode_body(row[6], kind, row[1] + 1),
         raw=row[7],
     )

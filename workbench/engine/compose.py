@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.api import Architecture, Catalogue, IOShape, Record, Task, WorkbenchError, compatibility, validate
+from workbench.engine.dry_build import copies_of_weights, refuse_unbuildable
 from workbench.nn.contract import (
     Batch,
     BeginsFromFile,
@@ -28,8 +29,6 @@ from workbench.nn.contract import (
     TiesWeights,
 )
 from workbench.runs.config import RunConfig, TrainingParams
-
-_OPTIMIZER_COPIES = {"adam": 2, "adamw": 2, "sgd": 1, "rmsprop": 1}
 
 
 class Model(nn.Module):
@@ -143,6 +142,7 @@ def compose(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.training.seed)
         embedder = task.embedder(codec)
+        refuse_unbuildable(architecture, params, embedder, config.training if fresh else None)
         encoder = architecture.factory.resolve()(params, embedder.output_size, **embedder.extra_sizes)
         if task_spec.shape is IOShape.MANY_TO_MANY_ALIGNED and getattr(encoder, "subsampling", 1) > 1:
             raise WorkbenchError(
@@ -189,7 +189,7 @@ def describe_model(model: Model, training: TrainingParams, *, tokens: int | None
         {"name": name, "shape": list(p.shape), "parameters": p.numel()} for name, p in model.named_parameters()
     )
     parameters = sum(p.numel() for p in model.parameters())
-    copies = 2 + _OPTIMIZER_COPIES[training.optimizer] + (1 if training.average_weights else 0)
+    copies = copies_of_weights(training)
     tokens = training.batch_tokens if tokens is None else tokens
     activations = tokens * (model.embedder.output_size + 12 * model.encoder.output_size)
     return Description(parameters, 4 * (parameters * copies + activations), layers)

@@ -13,16 +13,21 @@ import numpy as np
 
 from workbench.api import Record, WorkbenchError
 from workbench.api.files import write_atomic
+from workbench.engine.closed_form import solves
 from workbench.engine.compose import Model
 from workbench.engine.data import ListSource, RecordSource, codec_hash, encode_split, source_for
 from workbench.engine.footprint import Load, available_bytes, gibibytes, load_of, measure_costs, training_bytes
 from workbench.engine.splits import Split, StreamSplit
-from workbench.nn.contract import Codec, Encoder, EncoderDecoder, KnowsTargetLength, Windows
+from workbench.nn.contract import Codec, Encoder, EncoderDecoder, KnowsTargetLength, SolvesReadout, Windows
 from workbench.runs.config import DataSection, TrainingParams
 
 ONE_STEP = (
     "Every record is one step long, so this network works as a feed-forward network: "
     "its recurrent weights are never used."
+)
+BY_STEPS = (
+    "This task's head has no closed form, so the readout is not solved at once: it is trained by gradient steps on the "
+    "fixed reservoir. The washout, the ridges and the search then do nothing."
 )
 SAMPLE_RECORDS = 200
 """Records that are encoded to describe a model: enough to measure on, few enough to wait for."""
@@ -33,6 +38,11 @@ def one_step(model: Model, split: Split) -> bool:
     if not isinstance(model.encoder, Encoder) or isinstance(split, StreamSplit):
         return False
     return bool(len(split)) and int(split.lengths.max()) == 1
+
+
+def by_steps(model: Model, closed_form: bool) -> bool:
+    """Whether a readout that was to be solved is trained step by step instead."""
+    return isinstance(model.encoder, SolvesReadout) and model.encoder.solve and not closed_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,8 @@ def foresee(
     notes: list[str] = []
     if isinstance(model.encoder, Encoder) and not isinstance(sample, StreamSplit) and longest == 1:
         notes.append(ONE_STEP)
+    if by_steps(model, solves(model, sample, training)):
+        notes.append(BY_STEPS)
     free = available_bytes(model.device)
     if needed > free:
         notes.append(

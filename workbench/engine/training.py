@@ -32,10 +32,10 @@ from workbench.engine.evaluate import Metrics
 from workbench.engine.footprint import refuse_too_large
 from workbench.engine.interrupted import START, digest, read_start
 from workbench.engine.loop import Service, Trainer
-from workbench.engine.notes import ONE_STEP, one_step
+from workbench.engine.notes import BY_STEPS, ONE_STEP, by_steps, one_step
 from workbench.engine.predict import parse_input
 from workbench.engine.threads import ThreadChoice, calibrate_threads
-from workbench.nn.contract import Batch, SolvesReadout
+from workbench.nn.contract import Batch
 from workbench.runs.config import RunConfig
 from workbench.runs.control import ControlReader
 from workbench.runs.folder import RunFolder
@@ -253,8 +253,11 @@ class _Session:
 
     def _look_ahead(self, model: Model, prepared: Prepared) -> None:
         """Refuse what memory cannot hold; say what the data make of the network."""
-        if not (isinstance(model.encoder, SolvesReadout) and model.encoder.solve):
+        closed_form = solves(model, prepared.train, self.config.training)
+        if not closed_form:
             refuse_too_large(model, prepared.train, self.config.training)
+        if by_steps(model, closed_form):
+            self._warn(BY_STEPS, "Choose another head where the task offers one, or set readout = gradient.")
         if one_step(model, prepared.train):
             self._warn(ONE_STEP, "Choose data with more steps, if the order of things is to matter.")
 

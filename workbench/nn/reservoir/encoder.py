@@ -22,6 +22,7 @@ from workbench.nn.masks import zero_padding
 from workbench.nn.reservoir.diagnostics import echo_state_test
 from workbench.nn.reservoir.examination import Told, joined, look_into
 from workbench.nn.reservoir.reservoir import Reservoir
+from workbench.nn.reservoir.size import refuse_too_large
 from workbench.nn.reservoir.weights import ReservoirOptions, ReservoirWeights, draw_weights
 
 Array = NDArray[Any]
@@ -57,10 +58,13 @@ class EchoStateEncoder(Encoder):
         ridges: Sequence[float] = (1e-6,),
     ) -> None:
         super().__init__()
+        units = options.units
+        self._each = units + (len(range(0, units, 2)) if squares else 0) + (input_size if input_to_readout else 0)
+        self.output_size = reservoirs * self._each
+        refuse_too_large(options, reservoirs, self.output_size, solve=solve)
         # drawn from torch's generator, so that the run's seed decides the reservoir too
         seed = int(torch.randint(2**31 - 1, ()))
         drawn = [draw_weights(options, input_size, seed=(seed, number)) for number in range(reservoirs)]
-        units = options.units
         self.units, self.count, self.input_size = units, reservoirs, input_size
         self.input_to_readout, self.squares, self.noise = input_to_readout, squares, options.noise
         self.solve, self.washout, self.ridges = solve, washout, tuple(ridges)
@@ -74,8 +78,6 @@ class EchoStateEncoder(Encoder):
         self.register_buffer("input_weights", stacked(lambda one: one.inputs))
         self.register_buffer("bias", stacked(lambda one: one.bias))
         self.register_buffer("leak", torch.tensor(options.leak, dtype=self.values.dtype))
-        self._each = units + (len(range(0, units, 2)) if squares else 0) + (input_size if input_to_readout else 0)
-        self.output_size = reservoirs * self._each
         self.blocks = tuple((number * self._each, (number + 1) * self._each) for number in range(reservoirs))
         self._sparse: list[Reservoir] | None = None
         self._dense: Tensor | None = None
