@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from workbench.nn.masks import sequence_mask
-from workbench.nn.recurrent import scans
+from workbench.nn.masks import reversal_index, reverse_by_length, sequence_mask
+from workbench.nn.recurrent import RecurrentEncoder, scans
 from workbench.nn.recurrent.cells import make_layer
-from workbench.nn.recurrent.ragged import ragged
+from workbench.nn.recurrent.ragged import pack_both, ragged, unpack_both
 from workbench.nn.recurrent.scans import gru_scan, plain_gru, plain_rnn, rnn_scan
 
 LENGTHS = torch.tensor([2, 5, 1, 4])
@@ -81,3 +81,61 @@ def test_a_padded_batch_has_the_parameter_gradients_of_its_rows_alone(cell: str)
         total = total + alone.square().sum() + last.sum()
     for ours, theirs in zip(together, torch.autograd.grad(total, list(layer.parameters())), strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+def test_the_layout_of_turned_sequences_and_where_each_ends() -> None:
+    layout = ragged(LENGTHS, 6)
+    assert layout is not None
+    turned = layout.turned(LENGTHS)
+    x = torch.arange(24.0).view(4, 6, 1)
+    index = reversal_index(LENGTHS, 6)
+    assert torch.equal(turned.pack(x), layout.pack(reverse_by_length(x, index)))
+    rows = layout.pack(x)
+    assert rows[layout.last(LENGTHS), 0].tolist() == [1, 10, 12, 21]
+
+
+def test_packing_both_readings_is_differentiable_twice() -> None:
+    layout = ragged(LENGTHS, 6)
+    assert layout is not None
+    turned = layout.turned(LENGTHS)
+    x = torch.randn(4, 6, 2, dtype=torch.float64, requires_grad=True)
+
+    def both(x: Tensor) -> Tensor:
+        ahead, back = pack_both(x, layout, turned)
+        return unpack_both(ahead.square(), back * ahead, layout, turned)
+
+    assert torch.autograd.gradcheck(both, (x,))
+    assert torch.autograd.gradgradcheck(both, (x,))
+
+
+@pytest.mark.parametrize("merge", ["concatenate", "sum"])
+@pytest.mark.parametrize("cell", ["rnn", "gru"])
+def test_both_directions_without_padding_are_those_of_sequences_turned_round(
+    cell: Any, merge: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    encoder = RecurrentEncoder(cell, 3, 5, layers=2, bidirectional=True, merge=merge).double()
+    x = torch.randn(4, 6, 3, dtype=torch.float64, requires_grad=True)
+
+    def answer() -> tuple[Tensor, ...]:
+        given = torch.where(sequence_mask(LENGTHS, 6).unsqueeze(2), x, torch.nan)  # padding must not be looked at
+        found = encoder(given if encoder._rows(x, LENGTHS, None) is not None else x, LENGTHS)
+        loss = found.states.square().sum() + found.final.sin().sum()
+        gradients = torch.autograd.grad(loss, [x, *encoder.parameters()], create_graph=True)
+        second = torch.autograd.grad(sum(g.square().sum() for g in gradients[1:]), list(encoder.parameters()))
+        return found.states, found.final, *gradients, *second
+
+    assert encoder._rows(x, LENGTHS, None) is not None
+    quick = answer()
+    monkeypatch.setattr(RecurrentEncoder, "_rows", lambda *_: None)
+    for ours, turned in zip(quick, answer(), strict=True):
+        torch.testing.assert_close(ours, turned, atol=1e-12, rtol=1e-10)
+
+
+def test_weight_dropout_and_recording_go_the_longer_way() -> None:
+    encoder = RecurrentEncoder("gru", 3, 5, bidirectional=True, weight_dropout=0.5)
+    x = torch.randn(4, 6, 3)
+    assert encoder._rows(x, LENGTHS, None) is None
+    assert encoder._rows(x, LENGTHS, []) is None
+    assert encoder.eval()._rows(x, LENGTHS, None) is not None
+    assert encoder._rows(x, LENGTHS, []) is None

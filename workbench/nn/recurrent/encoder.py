@@ -12,6 +12,8 @@ from workbench.nn.contract import Encoded, Encoder, State
 from workbench.nn.dropout import LockedDropout, drop_with_final
 from workbench.nn.masks import reversal_index, reverse_by_length, zero_padding
 from workbench.nn.recurrent.layers import CellKind, RecurrentLayer, make_layer
+from workbench.nn.recurrent.ragged import Ragged, ragged
+from workbench.nn.recurrent.rows_layer import RowsLayer, read_both_ways
 from workbench.nn.recurrent.weight_dropout import Recorded, WeightDropout
 
 Merge = Literal["concatenate", "sum"]
@@ -77,13 +79,23 @@ class RecurrentEncoder(Encoder):
     def _run(self, x: Tensor, lengths: Tensor, state: State, recorded: Recorded | None) -> Encoded:
         if self.bidirectional and state is not None:
             raise TypeError("a bidirectional encoder reads the whole sequence at once and carries no state")
-        index = reversal_index(lengths, x.shape[1], x.device) if self.bidirectional else None
+        rows = self._rows(x, lengths, recorded)
+        index = None if rows is not None or not self.bidirectional else reversal_index(lengths, x.shape[1], x.device)
         x = self.input_dropout(x)
         after: list[State] = []
         final: list[Tensor] = []
         for depth in range(len(self.forwards)):
             if depth:
                 x = self.between(x)
+            if rows is not None:
+                ahead, back = self._layer(depth), self._layer(depth, back=True)
+                assert isinstance(ahead, RowsLayer)
+                assert isinstance(back, RowsLayer)
+                x, both = read_both_ways(ahead, back, x, lengths, rows)
+                if self.merge == "sum":
+                    x = x.view(*x.shape[:2], 2, -1).sum(2)
+                final = list(both)
+                continue
             record = recorded if depth == len(self.forwards) - 1 else None
             before = None if state is None else state[depth]
             states, carried = self.weight_dropout(self._layer(depth), x, lengths, before, record)
@@ -91,18 +103,27 @@ class RecurrentEncoder(Encoder):
             final = [last_hidden(states, carried, lengths)]
             if index is not None:
                 turned = reverse_by_length(x, index)
-                back, carried = self.weight_dropout(self._layer(depth, back=True), turned, lengths, None, record)
-                final.append(last_hidden(back, carried, lengths))
-                states = self._merged([states, reverse_by_length(back, index)])
+                other, carried = self.weight_dropout(self._layer(depth, back=True), turned, lengths, None, record)
+                final.append(last_hidden(other, carried, lengths))
+                states = self._merged([states, reverse_by_length(other, index)])
             x = states
         carries = not self.bidirectional and all(item is not None for item in after)
         x, last = drop_with_final(self.output_dropout, x, self._merged(final))
         return Encoded(
-            states=zero_padding(x, lengths),
+            states=zero_padding(x, lengths) if rows is None else x,
             lengths=lengths,
             final=last,
             state=tuple(after) if carries else None,
         )
+
+    def _rows(self, x: Tensor, lengths: Tensor, recorded: Recorded | None) -> Ragged | None:
+        """How to read in both directions without the padding, where that can be done and is worth it."""
+        first = self._layer(0)
+        if not self.bidirectional or not isinstance(first, RowsLayer) or x.device.type != "cpu":
+            return None
+        if recorded is not None or self.weight_dropout.active:  # both run a layer in ways of their own
+            return None
+        return ragged(lengths, x.shape[1])
 
     def _merged(self, directions: list[Tensor]) -> Tensor:
         if len(directions) == 1:

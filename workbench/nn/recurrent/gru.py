@@ -11,14 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workbench.nn.initialisation import initialise_blocks
-from workbench.nn.masks import last_state
-from workbench.nn.recurrent.base import Array, RecurrentLayer, State, TorchLayer, sigmoid
+from workbench.nn.recurrent.base import Array, RecurrentLayer, State, sigmoid
 from workbench.nn.recurrent.gru_before import GruBeforeLayer
-from workbench.nn.recurrent.ragged import ragged
-from workbench.nn.recurrent.scans import gru_scan
+from workbench.nn.recurrent.rows_layer import RowsLayer
+from workbench.nn.recurrent.scans import Sizes, gru_scan
 
 
-class GruLayer(TorchLayer):
+class GruLayer(RowsLayer):
     """The gated recurrent unit (Cho et al., 2014) with the reset gate after the recurrent product, as in cuDNN."""
 
     gates = ("reset", "update", "candidate")
@@ -30,24 +29,13 @@ class GruLayer(TorchLayer):
         nn.init.zeros_(bias_ih)
         nn.init.zeros_(bias_hh)
 
-    def forward(self, x: Tensor, lengths: Tensor, state: State = None) -> tuple[Tensor, State]:
-        if x.device.type == "cpu":
-            weight_ih, weight_hh, bias_ih, bias_hh = self.weights
-            gates = 2 * self.hidden_size
-            candidate_bias = bias_hh[gates:]
-            bias = bias_ih + functional.pad(bias_hh[:gates], (0, self.hidden_size))
-            rows = ragged(lengths, x.shape[1])
-            given = x.transpose(0, 1).contiguous() if rows is None else rows.pack(x)
-            pre = functional.linear(given, weight_ih, bias).to(weight_hh.dtype)
-            initial = pre.new_zeros(x.shape[0], self.hidden_size) if state is None else state
-            if rows is None:
-                states = gru_scan(pre, initial, weight_hh, candidate_bias).transpose(0, 1)
-            else:
-                flat = gru_scan(pre, initial[rows.order], weight_hh, candidate_bias, rows.sizes)
-                states = rows.unpack(flat, x.shape[0])
-        else:
-            states, _ = self._by_torch(x, None if state is None else state.unsqueeze(0))
-        return states, last_state(states, lengths)
+    def over_rows(self, x: Tensor, state: State = None, sizes: Sizes | None = None) -> Tensor:
+        weight_ih, weight_hh, bias_ih, bias_hh = self.weights
+        gates = 2 * self.hidden_size
+        bias = bias_ih + functional.pad(bias_hh[:gates], (0, self.hidden_size))
+        pre = functional.linear(x, weight_ih, bias).to(weight_hh.dtype)
+        initial = pre.new_zeros(sizes[0] if sizes else x.shape[1], self.hidden_size) if state is None else state
+        return gru_scan(pre, initial, weight_hh, bias_hh[gates:], sizes)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         hidden = torch.gru_cell(x, state, *self.weights)

@@ -27,6 +27,22 @@ class Ragged:
     sizes: tuple[int, ...]
     places: int
 
+    def turned(self, lengths: Tensor) -> Ragged:
+        """The same layout of the sequences turned round, each within its own length."""
+        steps = self.places // len(lengths)
+        row = self.index.div(steps, rounding_mode="floor")
+        # place t of a row becomes place length − 1 − t
+        index = (2 * row * steps + lengths.cpu()[row] - 1) - self.index
+        return Ragged(self.order, index, self.sizes, self.places)
+
+    def last(self, lengths: Tensor) -> Tensor:
+        """(B,) where the last step of each sequence stands among the rows."""
+        sizes = torch.tensor(self.sizes)
+        start = sizes.cumsum(0) - sizes
+        rank = torch.empty_like(self.order)
+        rank[self.order] = torch.arange(len(self.order))
+        return start[lengths.cpu() - 1] + rank
+
     def pack(self, x: Tensor) -> Tensor:
         """(B, T, D) → (N, D)."""
         rows: Tensor = apply(_Pack, x.reshape(-1, x.shape[-1]), self.index, self.places)
@@ -36,6 +52,22 @@ class Ragged:
         """(N, H) → (B, T, H), zeros where there was padding."""
         padded: Tensor = apply(_Unpack, rows, self.index, self.places)
         return padded.view(batch, -1, rows.shape[1])
+
+
+def pack_both(x: Tensor, rows: Ragged, turned: Ragged) -> tuple[Tensor, Tensor]:
+    """(B, T, D) → (N, D) for the reading forward and for the one backward."""
+    same = torch.empty(rows.places, dtype=torch.int64)
+    same[turned.index] = torch.arange(len(turned.index))
+    found: tuple[Tensor, Tensor] = apply(
+        _PackBoth, x.reshape(-1, x.shape[-1]), rows.index, turned.index, same[rows.index], rows.places
+    )
+    return found
+
+
+def unpack_both(ahead: Tensor, back: Tensor, rows: Ragged, turned: Ragged) -> Tensor:
+    """(N, H) of each reading → (B, T, 2H) side by side, zeros where there was padding."""
+    padded: Tensor = apply(_UnpackBoth, ahead, back, 2 * rows.index, 2 * turned.index + 1, rows.places)
+    return padded.view(len(rows.order), -1, 2 * ahead.shape[1])
 
 
 def ragged(lengths: Tensor, steps: int) -> Ragged | None:
@@ -73,3 +105,33 @@ class _Unpack(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         return apply(_Pack, gradients[0].contiguous(), ctx.index, ctx.places), None, None
+
+
+class _PackBoth(torch.autograd.Function):
+    """Both readings; the gradient of the second is brought into the order of the first, then both go back at once."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, rows: Tensor, ahead: Tensor, back: Tensor, same: Tensor, places: int
+    ) -> tuple[Tensor, Tensor]:
+        ctx.ahead, ctx.same, ctx.places = ahead, same, places
+        return rows.index_select(0, ahead), rows.index_select(0, back)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        both = gradients[0] + gradients[1].index_select(0, ctx.same)
+        return apply(_Unpack, both, ctx.ahead, ctx.places), None, None, None, None
+
+
+class _UnpackBoth(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, ahead: Tensor, back: Tensor, at: Tensor, back_at: Tensor, places: int) -> Tensor:
+        ctx.at, ctx.back_at, ctx.places = at, back_at, places
+        padded = ahead.new_zeros(2 * places, ahead.shape[1])
+        return padded.index_copy_(0, at, ahead).index_copy_(0, back_at, back).view(places, -1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        both = gradients[0].reshape(2 * ctx.places, -1)
+        pack = [apply(_Pack, both, index, 2 * ctx.places) for index in (ctx.at, ctx.back_at)]
+        return (*pack, None, None, None)

@@ -9,13 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workbench.nn.initialisation import RecurrentInit, initialise_blocks
-from workbench.nn.masks import last_state
-from workbench.nn.recurrent.base import Array, State, TorchLayer
-from workbench.nn.recurrent.ragged import ragged
-from workbench.nn.recurrent.scans import Nonlinearity, rnn_scan
+from workbench.nn.recurrent.base import Array, State
+from workbench.nn.recurrent.rows_layer import RowsLayer
+from workbench.nn.recurrent.scans import Nonlinearity, Sizes, rnn_scan
 
 
-class RnnLayer(TorchLayer):
+class RnnLayer(RowsLayer):
     """hₜ = φ(W x + b + U hₜ₋₁ + b'), φ tanh or ReLU (Elman, 1990)."""
 
     def __init__(
@@ -33,21 +32,11 @@ class RnnLayer(TorchLayer):
         nn.init.zeros_(bias_ih)
         nn.init.zeros_(bias_hh)
 
-    def forward(self, x: Tensor, lengths: Tensor, state: State = None) -> tuple[Tensor, State]:
-        if x.device.type == "cpu":
-            weight_ih, weight_hh, bias_ih, bias_hh = self.weights
-            rows = ragged(lengths, x.shape[1])
-            given = x.transpose(0, 1).contiguous() if rows is None else rows.pack(x)
-            pre = functional.linear(given, weight_ih, bias_ih + bias_hh).to(weight_hh.dtype)
-            initial = pre.new_zeros(x.shape[0], self.hidden_size) if state is None else state
-            if rows is None:
-                states = rnn_scan(pre, initial, weight_hh, self.nonlinearity).transpose(0, 1)
-            else:
-                flat = rnn_scan(pre, initial[rows.order], weight_hh, self.nonlinearity, rows.sizes)
-                states = rows.unpack(flat, x.shape[0])
-        else:
-            states, _ = self._by_torch(x, None if state is None else state.unsqueeze(0))
-        return states, last_state(states, lengths)
+    def over_rows(self, x: Tensor, state: State = None, sizes: Sizes | None = None) -> Tensor:
+        weight_ih, weight_hh, bias_ih, bias_hh = self.weights
+        pre = functional.linear(x, weight_ih, bias_ih + bias_hh).to(weight_hh.dtype)
+        initial = pre.new_zeros(sizes[0] if sizes else x.shape[1], self.hidden_size) if state is None else state
+        return rnn_scan(pre, initial, weight_hh, self.nonlinearity, sizes)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         weight_ih, weight_hh, bias_ih, bias_hh = self.weights

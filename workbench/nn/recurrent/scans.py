@@ -99,8 +99,9 @@ class _Rows:
         self.starts = list(accumulate(self.sizes, initial=0))
         self.index: Tensor | None = None
         if not self.even:
-            before = (0, *(batch + start for start in self.starts[:-2]))
-            self.index = torch.cat([torch.arange(b, b + n) for b, n in zip(before, self.sizes, strict=True)])
+            # row j of a step went on from row j of the step before: as many rows back as that one has
+            back = torch.tensor([0, *(batch - size for size in self.sizes[:-1])])
+            self.index = torch.arange(self.starts[-1]) + back.repeat_interleave(torch.tensor(self.sizes))
 
     def before(self, states: Tensor, part: slice) -> Tensor:
         """The states (·, H) that the rows ``part`` went on from."""

@@ -36,9 +36,14 @@ class WeightDropout(nn.Module):
                 fix="Set its weight dropout to 0, or use its dropout instead.",
             )
 
+    @property
+    def active(self) -> bool:
+        """Whether weights are dropped now."""
+        return self.training and self.probability > 0
+
     def draw(self, layer: RecurrentLayer) -> dict[str, Tensor]:
         """The recurrent weights with a fresh mask, scaled so that their sum is the same on average; by name."""
-        if not self.training or self.probability <= 0:
+        if not self.active:
             return {}
         return {name: self._dropped(layer.get_parameter(name)) for name in layer.recurrent_weights}
 
