@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from workbench.project import Project
 
 SHOWN_PROBLEMS = 10
+CUT_BY_TIME = frozenset({"series"})
+"""Records that a task divides itself, each by time: they need no split."""
 DIVIDING = ("random", "document")
 """Ways to divide one file into train, validation and test."""
 
@@ -59,7 +61,7 @@ def import_files(
         console.print(f"{finding.severity}: {where}{finding.message} {finding.fix}".rstrip(), markup=False)
     if len(report.problems) > SHOWN_PROBLEMS:
         console.print(f"… and {len(report.problems) - SHOWN_PROBLEMS} more")
-    if "train" not in counts:
+    if "train" not in counts and report.dataset.record not in CUT_BY_TIME:
         console.print("To train on it, records must be in a split: import with --split random, or use the window.")
 
 

@@ -217,6 +217,15 @@ def _newest_dataset(context: CliContext, project: Project, values: Mapping[str, 
     return (fitting or datasets)[-1].name
 
 
+def _cuts_by_time(context: CliContext, config: RunConfig) -> bool:
+    """Whether every record is in every split, each cut by time: then a dataset needs none."""
+    from workbench.engine.compose import make_task
+    from workbench.nn.contract import SplitsInTime
+
+    _, task = make_task(config, context.plugins().catalogue)
+    return isinstance(task, SplitsInTime) and task.splits_in_time
+
+
 def check_records(context: CliContext, project: Project, config: RunConfig) -> None:
     """:class:`WorkbenchError` where the dataset is not there, is of another kind, or has no training records."""
     info = project.store.dataset(config.data.dataset)
@@ -229,7 +238,7 @@ def check_records(context: CliContext, project: Project, config: RunConfig) -> N
             file=project.path,
         )
     counts = project.store.split_counts(info.id)
-    if not counts.get(config.data.train):
+    if not counts.get(config.data.train) and not (counts and _cuts_by_time(context, config)):
         have = ", ".join(f"{count:,} {split or 'in no split'}" for split, count in counts.items())
         raise WorkbenchError(
             f"There is nothing to train on: the split {config.data.train!r} of {info.name!r} is empty.",
