@@ -16,7 +16,20 @@ from typing import Annotated
 import typer
 
 from workbench.api import WorkbenchError
-from workbench.cli import backtesting, benchmark, check, data, demo, doctor, plugins, runs, screenshots, train, use, window
+from workbench.cli import (
+    backtesting,
+    benchmark,
+    check,
+    data,
+    demo,
+    doctor,
+    plugins,
+    runs,
+    screenshots,
+    train,
+    use,
+    window,
+)
 from workbench.cli.context import CliContext
 from workbench.cli.errors import log_plainly, show_error, unexpected
 

@@ -70,7 +70,8 @@ class _Style:
         self.comma = format.get("decimal") == "comma"
         self.date = str(format.get("date_format", ""))
         self.points = frozenset(format.get("points", ()))
-        self.filled = bool(format.get("filled", 0))
+        inserted = format.get("inserted", {})
+        self.inserted = {str(name): frozenset(times) for name, times in inserted.items()}
 
     def cell(self, value: float, channel: str = "") -> object:
         if math.isnan(value):
@@ -139,9 +140,11 @@ def _columns(records: Iterable[Series], layout: str, style: _Style) -> Iterator[
             )
         name = [series.name] if layout == "long" else []
         values = series.values
+        absent = style.inserted.get(series.name, frozenset())
+        ticks = series.times()
         for step, time_cells in enumerate(style.times(series)):
             cells = values[step].tolist()
-            if style.filled and all(map(math.isnan, cells)):
+            if absent and int(ticks[step]) in absent and all(map(math.isnan, cells)):
                 continue  # the file had no such line: it was put in when the series was read
             yield [*name, *time_cells, *map(style.cell, cells, channels)]
 

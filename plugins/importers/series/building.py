@@ -31,6 +31,8 @@ class Building:
     cells: list[str] = field(default_factory=list)
     pieces: list[NDArray[np.int64]] = field(default_factory=list)
     clock: Clock = "none"
+    inserted: list[int] = field(default_factory=list)
+    """Times of the steps that the file did not have."""
 
     def add_time(self, cell: str, fail: Callable[[str, int], None]) -> None:
         self.cells.append(cell)
@@ -167,6 +169,7 @@ def _gaps(
         return times, values
     whole = np.full((len(grid), values.shape[1]), np.nan)
     whole[there] = values
+    made.inserted = grid[~there].tolist()
     return grid, whole
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -57,7 +58,8 @@ def is_numbers(cells: Sequence[str], decimal_comma: bool) -> bool:
     """Whether a column holds numbers: nearly all of what is there, and something is."""
     told = [cell for cell in cells if cell.strip().lower() not in MISSING]
     found = sum(number_of(cell, decimal_comma) is not None for cell in told)
-    return bool(told) and found >= _MOSTLY * len(told)
+    # one odd cell among few does not make a column of texts: it is refused where it stands
+    return bool(told) and found >= max(min(2, len(told)), min(_MOSTLY * len(told), len(told) - 1))
 
 
 def has_header(rows: Sequence[Sequence[str]], decimal_comma: bool) -> bool:
@@ -86,10 +88,11 @@ def find_columns(rows: Sequence[Sequence[str]], options: SeriesImportParams) -> 
     if not rows:
         return None
     headed = has_header(rows, comma)
-    width = max(len(row) for row in rows)
+    widths = Counter(len(row) for row in rows)
+    width = max(widths) if widths.total() > 2 * max(widths.values()) else max(widths, key=lambda n: (widths[n], n))
     header = [cell.strip() for cell in rows[0]] if headed else []
     names = [header[i] if i < len(header) and header[i] else f"column {i + 1}" for i in range(width)]
-    body = [[*row, *[""] * (width - len(row))] for row in rows[headed:]]
+    body = [[*row, *[""] * (width - len(row))][:width] for row in rows[headed:]]
     if not body:
         return None
     cells = [[row[i] for row in body] for i in range(width)]

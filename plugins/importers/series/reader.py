@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ class SeriesStream:
             head = [list(self._parquet.names), *self._parquet.sample()[:_HEAD_LINES]]
         else:
             self._file = TextFile(self.path, options.encoding)
-            lines = list(itertools.islice(self._file, _HEAD_LINES))
+            with _closing(iter(self._file)) as opened:
+                lines = list(itertools.islice(opened, _HEAD_LINES))
             self.delimiter = find_delimiter(lines, options)
             head = list(self._cut(lines))
         columns = find_columns(head, options)
@@ -69,7 +71,7 @@ class SeriesStream:
             "missing": self._missing(head),
             "points": self._points(head),
             "ends": self._ends(),
-            "filled": 0,
+            "inserted": {},
             "newline": self._file.newline if self._file is not None else "\n",
             "bom": self._file.bom if self._file is not None else False,
             "encoding": self._file.encoding if self._file is not None else "utf-8",
@@ -82,16 +84,21 @@ class SeriesStream:
         return found
 
     def __iter__(self) -> Iterator[ImportedRecord]:
+        with contextlib.closing(self._series()) as found:
+            yield from found
+
+    def _series(self) -> Generator[ImportedRecord, None, None]:
         if self.columns.layout == "rows":
             yield from self._a_series_a_row()
         elif self.columns.layout == "long":
             yield from self._long()
         else:
             made: Building | None = None
-            for line, cells in self._rows():
-                if made is None:
-                    made = self._begin(self.path.stem, line)
-                self._add(made, line, cells)
+            with contextlib.closing(self._rows()) as rows:
+                for line, cells in rows:
+                    if made is None:
+                        made = self._begin(self.path.stem, line)
+                    self._add(made, line, cells)
             if made is not None:
                 yield self._finish(made)
 
@@ -99,8 +106,14 @@ class SeriesStream:
 
     def _a_series_a_row(self) -> Iterator[ImportedRecord]:
         rest = dict(self._continuation())
+        with contextlib.closing(self._rows()) as rows:
+            yield from self._joined(rows, rest)
+        for name in rest:
+            self._report("rows", "warning", f"{name!r} is in {self.options.continuation} only and was left out.", 1)
+
+    def _joined(self, rows: Iterator[Row], rest: dict[str, list[float]]) -> Iterator[ImportedRecord]:
         joined = bool(rest)
-        for line, cells in self._rows():
+        for line, cells in rows:
             name = cells[0].strip()
             numbers = self._numbers(cells[1:], line, 1)
             if joined:
@@ -113,18 +126,15 @@ class SeriesStream:
             made.values.extend(numbers)
             made.lines.extend([line] * len(numbers))
             yield self._finish(made)
-        for name in rest:
-            self._report("rows", "warning", f"{name!r} is in {self.options.continuation} only and was left out.", 1)
 
     def _continuation(self) -> Iterator[tuple[str, list[float]]]:
         if not self.options.continuation:
             return
         path = self.path.with_name(self.options.continuation)
-        file = TextFile(path, self.options.encoding)
-        for number, cells in enumerate(self._cut(file), start=1):
-            if number == 1 and self.columns.headed:
-                continue
-            yield cells[0].strip(), self._numbers(cells[1:], number, 1)
+        with _closing(iter(TextFile(path, self.options.encoding))) as lines:
+            for number, cells in enumerate(self._cut(lines), start=1):
+                if number > 1 or not self.columns.headed:
+                    yield cells[0].strip(), self._numbers(cells[1:], number, 1)
 
     def _numbers(self, cells: list[str], line: int, first: int) -> list[float]:
         """The numbers of a row, without the empty cells at its end."""
@@ -135,25 +145,30 @@ class SeriesStream:
     def _long(self) -> Iterator[ImportedRecord]:
         """Series by their name; those whose lines stand together are passed on as soon as the next begins."""
         known: dict[str, Building] = {}
-        for line, cells in self._rows():
-            name = cells[self.columns.series].strip()
-            made = known.get(name)
-            if made is None:
-                made = known[name] = self._begin(name, line)
-            self._add(made, line, cells)
+        with contextlib.closing(self._rows()) as rows:
+            for line, cells in rows:
+                name = cells[self.columns.series].strip()
+                made = known.get(name)
+                if made is None:
+                    made = known[name] = self._begin(name, line)
+                self._add(made, line, cells)
         for made in known.values():
             yield self._finish(made)
 
     # -- rows ------------------------------------------------------------------------------------------------------
 
-    def _rows(self) -> Iterator[Row]:
+    def _rows(self) -> Generator[Row, None, None]:
         if self._parquet is not None:
             for row in self._parquet.rows(range(len(self.columns.names)), _raise):
                 yield row.line, [cell or "" for cell in row.cells]
             return
         assert self._file is not None
+        with _closing(iter(self._file)) as lines:
+            yield from self._text_rows(lines)
+
+    def _text_rows(self, lines: Iterator[str]) -> Iterator[Row]:
         width = len(self.columns.names)
-        reader = csv.reader(self._file, delimiter=self.delimiter)
+        reader = csv.reader(lines, delimiter=self.delimiter)
         try:
             for number, cells in enumerate(reader):
                 if (number == 0 and self.columns.headed) or not cells:
@@ -235,7 +250,8 @@ class SeriesStream:
             )  # fmt: skip
         else:
             series = build(made, self.options, str(self.path), self._note)
-            self.format["filled"] += max(0, series.size() - len(made.lines))
+            if made.inserted:
+                self.format["inserted"][made.name] = made.inserted
         return ImportedRecord(series, made.first_line)
 
     # -- telling ---------------------------------------------------------------------------------------------------
@@ -295,6 +311,17 @@ class SeriesStream:
                 if place < len(row) and row[place].strip().lower() in ("na", "nan", "null", "n/a", "?"):
                     return row[place].strip()
         return ""
+
+
+@contextlib.contextmanager
+def _closing(lines: Iterator[str]) -> Iterator[Iterator[str]]:
+    """``lines`` of a file, which is closed at the end whatever happens."""
+    try:
+        yield lines
+    finally:
+        close = getattr(lines, "close", None)
+        if close is not None:
+            close()
 
 
 def find_delimiter(lines: list[str], options: SeriesImportParams) -> str:
@@ -377,7 +404,8 @@ def _is_parquet(path: Path) -> bool:
 
 def _is_quoted(path: Path, encoding: str) -> bool:
     """Whether the texts of the file stand in quotes."""
-    return next(iter(TextFile(path, encoding)), "").startswith('"')
+    with _closing(iter(TextFile(path, encoding))) as lines:
+        return next(lines, "").startswith('"')
 
 
 def _raise(error: WorkbenchError) -> None:

@@ -43,11 +43,12 @@ def parse_times(cells: Sequence[str]) -> tuple[Clock, NDArray[np.int64]] | int:
     if not cells:
         return "ordinal", np.zeros(0, np.int64)
     try:  # the usual case at once
-        if "-" in cells[0][1:]:
+        plain = _ISO.fullmatch(cells[0])
+        if plain is not None and not plain[7] and "/" not in cells[0]:
             found = np.array(cells, dtype="datetime64[ns]")
             if not np.isnat(found).any():
                 return "datetime", found.astype(np.int64)
-        else:
+        elif plain is None:
             return "ordinal", np.array([int(cell) for cell in cells], np.int64)
     except (ValueError, OverflowError):
         pass

@@ -34,7 +34,8 @@ def measure_backtests(
         row["met"] = low <= row["coverage"] <= high
     lines: list[list[object]] = []
     for row in rows.values():
-        best = min((method for method in row["errors"] if method != "this model"), key=lambda m: row["errors"][m]["mae"])
+        simple = {name: errors["mae"] for name, errors in row["errors"].items() if name != "this model"}
+        best = min(simple, key=simple.__getitem__)
         lines.append(
             [
                 row["title"],

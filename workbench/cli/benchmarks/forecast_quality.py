@@ -141,7 +141,9 @@ def _measure(
         "must_is": why,
         "met": value <= must,
         "measures": {key: round(v, 4) for key, v in report.metrics.items()},
-        "methods": {label: {k: round(float(row[k]), 4) for k in row if k not in ("label",)} for label, row in rows.items()},
+        "methods": {
+            label: {key: round(float(row[key]), 4) for key in row if key != "label"} for label, row in rows.items()
+        },
         "validation": {key: round(v, 4) for key, v in best.metrics.items()},
         "protocol": chosen["protocol"],
         "sizes": {"windows": report.n_records, "parameters": started.parameters},

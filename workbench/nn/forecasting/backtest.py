@@ -75,12 +75,12 @@ def backtest(
     targets: Sequence[str] = (),
     future: Sequence[str] = (),
 ) -> Backtest:
-    """Foretell ``horizon`` steps at step ``first`` and every ``stride`` after it (``count`` times at most, 0: to the end).
+    """Foretell ``horizon`` steps at ``first`` and every ``stride`` steps after it (``count`` times, 0: to the end).
 
     ``context`` is how many steps of the past the model reads. With ``refit`` the model is fitted on all steps before
-    the origin, anew every ``refit_every`` origins (0: once, at the first). ``scores`` (n, H, C) are absolute errors made
-    before the first origin (on a validation split), for the first intervals. ``future`` names the channels that stay
-    known after the origin. :class:`WorkbenchError` where no origin has a whole horizon after it.
+    the origin, anew every ``refit_every`` origins (0: once, at the first). ``scores`` (n, H, C) are absolute errors
+    made before the first origin (on a validation split), for the first intervals. ``future`` names the channels that
+    stay known after the origin. :class:`WorkbenchError` where no origin has a whole horizon after it.
     """
     origins = np.arange(first, series.size() - horizon + 1, stride, dtype=np.int64)
     origins = origins[:count] if count else origins
