@@ -173,3 +173,22 @@ def test_proposals_follow_the_size_of_the_data() -> None:
     assert "character" in told(3_000, 2)
     assert propose({"split_records": {}, "split_steps": {}}) == []
     assert all(validate(TranslationParams, dict(preset.values)) for preset in PRESETS)
+
+
+def test_the_command_line_shows_texts_and_other_answers_with_their_scores() -> None:
+    from workbench.api import Alternative
+    from workbench.cli.progress import summary
+    from workbench.cli.use import _text_of
+
+    others = (Alternative("zwei", ("zwei",), -0.1), Alternative("2", ("2",), -1.5))
+    answer = Translation("zwei", ("zwei",), n_best=others)
+    assert _text_of(TextPair("two"), answer) == "two\n  zwei\n  -0.100  zwei\n  -1.500  2"
+    assert summary(answer.to_json()) == "zwei"
+
+
+def test_the_demo_keeps_what_it_trained(tmp_path) -> None:
+    from workbench.cli.main import run
+
+    path = tmp_path / "p"
+    assert run(["demo", "translate", "--headless", "--project", str(path), "--max-epochs", "1"]) == 0
+    assert list((path / "runs").iterdir())

@@ -37,7 +37,7 @@ def demo(
         if problem := display_problem():
             typer.echo(f"{problem}; or: recurra demo {name} --headless", err=True)
             raise typer.Exit(1)
-    folder = project or _default_folder(sample)
+    folder, status = project or _default_folder(sample), 0
     from workbench.cli.data import open_or_create
     from workbench.cli.train import make_config
 
@@ -51,7 +51,9 @@ def demo(
             from workbench.cli.training import train_here
 
             context.console().print(f"project {folder}", markup=False)
-            raise typer.Exit(train_here(context, opened, run))
+            status = train_here(context, opened, run)
+    if headless:
+        raise typer.Exit(status)  # not before the project is closed: leaving it early would take it away again
     from workbench.cli.window import show
 
     show(folder, safe_mode=context.safe_mode)

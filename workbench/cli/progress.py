@@ -179,11 +179,13 @@ def summaries(results: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def summary(data: Mapping[str, Any]) -> str:
     """One line of a result's JSON; results of a kind that is not known here show their fields."""
-    from workbench.api import TokenLabels
+    from workbench.api import TokenLabels, Translation
 
     if "tokens" in data and "labels" in data:
         answer = TokenLabels.from_json(data)
         # labels of every word (parts of speech) tell the words themselves; spans, or none found, need them before
         telling = not answer.spans and any(label != "O" for label in answer.labels)
         return answer.summary() if telling else f"{' '.join(answer.tokens)}  ⇒  {answer.summary()}"
+    if "text" in data and "tokens" in data:
+        return Translation.from_json(data).summary()
     return ", ".join(f"{key} {value}" for key, value in data.items())

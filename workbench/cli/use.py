@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workbench.api import WorkbenchError
+from workbench.api import Alternative, WorkbenchError
 from workbench.cli.context import CliContext, find_run, project_of_run
 
 if TYPE_CHECKING:
@@ -204,10 +204,13 @@ def _json_line(record: Record, result: Result) -> str:
 
 
 def _text_of(record: Record, result: Result) -> str:
-    lines = [record.search_text(), f"  {result.summary() or 'nothing found'}"]
+    lines = [record.search_text().rstrip(), f"  {result.summary() or 'nothing found'}"]
     others = getattr(result, "n_best", ())
-    if len(others) > 1:  # whole readings, the best first
-        lines += [f"  {probability:.1%}  {' '.join(labels)}" for labels, probability in others]
+    for other in others if len(others) > 1 else ():  # whole readings, the best first
+        if isinstance(other, Alternative):
+            lines.append(f"  {other.score:.3f}  {other.text}")
+        else:
+            lines.append(f"  {other[1]:.1%}  {' '.join(other[0])}")
     return "\n".join(lines)
 
 
