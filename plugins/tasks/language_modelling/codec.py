@@ -38,6 +38,8 @@ class LanguageCodec:
         self.record_end = record_end
         ends = [tokeniser.id_of(one) for one in record_end] if record_end else [END]
         self.end_ids: NDArray[np.int64] = np.array(ends, np.int64)
+        # the engine asks for the length of a record and then for the record: it is cut once
+        self._last: tuple[str, NDArray[np.int64]] = ("", np.zeros(0, np.int64))
 
     @property
     def by_character(self) -> bool:
@@ -52,12 +54,17 @@ class LanguageCodec:
         return {self.STREAM: self.end_ids.astype(np.int32)}
 
     def encode(self, record: Record) -> Encoding:
-        ids = np.concatenate([self.tokeniser.encode(as_text(record)), self.end_ids])
+        ids = np.concatenate([self._cut(as_text(record)), self.end_ids])
         return {self.STREAM: ids.astype(np.int32)}
 
     def length(self, record: Record) -> int:
         """Predictions of this record: its symbols and its end."""
-        return len(self.tokeniser.encode(as_text(record))) + len(self.end_ids)
+        return len(self._cut(as_text(record))) + len(self.end_ids)
+
+    def _cut(self, text: str) -> NDArray[np.int64]:
+        if self._last[0] is not text:
+            self._last = (text, self.tokeniser.encode(text))
+        return self._last[1]
 
     def collate(self, items: Sequence[Encoding]) -> Batch:
         """Pieces of a stream, of any length from two symbols on: all but the last are read, all but the first told."""
