@@ -71,7 +71,7 @@ def test_text_is_cut_as_the_training_texts_came() -> None:
 
 @pytest.mark.parametrize("tokens", ["words", "characters", "bpe", "unigram"])
 def test_every_kind_of_symbol_names_its_steps(tokens: str) -> None:
-    task, codec = fitted(tokens=tokens, vocabulary_size=200)
+    task, codec = fitted(tokens=tokens, maximum_symbols=200)
     for text in TEXTS:
         assert len(task.steps(text)) == codec.length(text) == len(codec.encode(text)["tokens"])
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from workbench.api import LabelledText
 
 SIZES = {"train": 1600, "validation": 200, "test": 200}
+PLAIN = 60
+"""The first reviews of the training split are plain ones: whoever opens the data sees at once what it is about."""
 _SEED = 2026
 POSITIVE, NEGATIVE = "praise", "complaint"
 
@@ -54,11 +56,22 @@ def records() -> Iterator[tuple[str, str, LabelledText]]:
     for split, size in SIZES.items():
         count = 0
         while count < size:
-            text, good = _review(draw)
+            text, good = _plain_review(draw) if split == "train" and count < PLAIN else _review(draw)
             if text not in seen:
                 seen.add(text)
                 count += 1
                 yield split, "", LabelledText(text, POSITIVE if good else NEGATIVE)
+
+
+def _plain_review(draw: random.Random) -> tuple[str, bool]:
+    """One judgement, and none that is turned round."""
+    good = draw.random() < 0.5
+    things, praise, complaint = _THINGS[draw.choice(sorted(_THINGS))]
+    thing = draw.choice(things)
+    if draw.random() < 0.5:
+        return f"We {'loved' if good else 'hated'} {thing}.", good
+    verb = "were" if thing == "the staff" else "was"
+    return f"{thing[0].upper() + thing[1:]} {verb} {(praise if good else complaint)[0]}.", good
 
 
 def _review(draw: random.Random) -> tuple[str, bool]:

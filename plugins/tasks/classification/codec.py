@@ -59,7 +59,7 @@ class ClassificationCodec:
         tokeniser = Tokeniser.fit(
             params.tokens,
             texts,
-            size=params.vocabulary_size,
+            size=params.maximum_symbols,
             lowercase=params.lower_case,
             min_count=params.minimum_frequency,
             split="spaces" if cut else "punctuation",

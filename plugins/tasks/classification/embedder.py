@@ -13,7 +13,7 @@ from workbench.nn.initialisation import initialise_embedding
 from workbench.nn.text import PAD, SPECIALS, UNKNOWN
 
 FIRST = len(SPECIALS)
-_SCALE = 0.3
+_SCALE = 1.0
 """Embeddings begin small: a word seen a few times should not shout."""
 
 

@@ -16,7 +16,7 @@ class ClassificationParams(Params):
         when="Pieces for languages rich in word forms and for misspelt text; characters for very little text.",
         typical="words",
     )
-    vocabulary_size: int = option(
+    maximum_symbols: int = option(
         20_000,
         ge=16,
         le=1_000_000,
@@ -96,14 +96,14 @@ class ClassificationParams(Params):
         typical="0 to 0.3",
     )
     input_dropout: float = option(
-        0.3,
+        0.2,
         ge=0,
         lt=1,
         what="Share of input features dropped in training, the same for all steps of a text.",
         typical="0.2 to 0.5",
     )
     output_dropout: float = option(
-        0.5, ge=0, lt=1, what="Share of the pooled vector dropped in training.", typical="0.3 to 0.5"
+        0.3, ge=0, lt=1, what="Share of the pooled vector dropped in training.", typical="0.3 to 0.5"
     )
     calibrate: bool = option(
         True,
@@ -124,7 +124,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         title="pieces of words",
         note="For languages rich in word forms, and for text with many misspellings.",
-        values={"tokens": "unigram", "vocabulary_size": 6000},
+        values={"tokens": "unigram", "maximum_symbols": 6000},
     ),
     Preset(
         title="what matters",
