@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 
 from workbench_plugins.tasks.translation.codec import TranslationCodec, as_pair
 from workbench_plugins.tasks.translation.params import TranslationParams
 
-from workbench.api import Record, WorkbenchError
+from workbench.api import Record, TextPair, WorkbenchError
 from workbench.nn.text import Tokeniser
 
 
@@ -29,14 +30,27 @@ def check_records(records: Iterable[Record]) -> None:
         )
 
 
+MOST_PAIRS = 300_000
+"""Pairs that the vocabularies are made of at most: more would fill the memory and change little."""
+
+
+def _sample(records: Iterable[Record], most: int = MOST_PAIRS) -> list[TextPair]:
+    """All pairs, or ``most`` of them drawn evenly (reservoir sampling, always the same for the same records)."""
+    choose = random.Random(0)
+    kept: list[TextPair] = []
+    for number, record in enumerate(records):
+        if number < most:
+            kept.append(as_pair(record))
+        elif (place := choose.randrange(number + 1)) < most:
+            kept[place] = as_pair(record)
+    return kept
+
+
 def fit_codec(records: Iterable[Record], params: TranslationParams) -> TranslationCodec:
-    """From the training pairs; both sides are held in memory while subwords are learned."""
-    sources: list[str] = []
-    targets: list[str] = []
-    for record in records:
-        pair = as_pair(record)
-        sources.append(pair.source)
-        targets.append(pair.target)
+    """From the training pairs, or from a sample of them where they are very many."""
+    pairs = _sample(records)
+    sources = [pair.source for pair in pairs]
+    targets = [pair.target for pair in pairs]
     lower = params.lowercase
     size = params.target_vocabulary_size or params.vocabulary_size
     if params.joint:

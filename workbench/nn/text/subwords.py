@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from workbench.nn.text.cutting import Piece
@@ -89,6 +91,14 @@ class SubwordCutter:
             part = list(texts[start : start + 1000])
             for text, encoding in zip(part, self._tokenizer.encode_batch(part, add_special_tokens=False), strict=True):
                 yield _pieces(encoding, text)
+
+    def ids_many(self, texts: Sequence[str], unknown: int, first: int) -> Iterable[NDArray[np.int64]]:
+        """The ids of each text, without the pieces; ``first`` is that of the first piece of ``vocabulary``."""
+        for start in range(0, len(texts), 1000):
+            part = list(texts[start : start + 1000])
+            for encoding in self._tokenizer.encode_batch(part, add_special_tokens=False):
+                ids = np.array(encoding.ids, dtype=np.int64)  # the library's unknown piece is 0, the first one 1
+                yield np.where(ids == 0, unknown, ids + (first - 1))
 
     def join(self, symbols: Sequence[str]) -> str:
         return "".join(symbols).replace(SPACE, " ").removeprefix(" ")

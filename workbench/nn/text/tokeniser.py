@@ -118,11 +118,20 @@ class Tokeniser:
 
     def encode(self, text: str) -> NDArray[np.int64]:
         """(T,) ids, without start and end."""
-        return self._to_ids(self.pieces(text))
+        (ids,) = self._ids_of([normalise(text)])
+        return ids
 
     def encode_many(self, texts: Iterable[str]) -> Iterable[NDArray[np.int64]]:
         """:meth:`encode` of each, faster for subwords."""
-        return map(self._to_ids, _by_many(self._cutter, texts))
+        for some in _portions(texts):
+            yield from self._ids_of(some)
+
+    def _ids_of(self, texts: Sequence[str]) -> Iterable[NDArray[np.int64]]:
+        quick = getattr(self._cutter, "ids_many", None)
+        if quick is not None:
+            found: Iterable[NDArray[np.int64]] = quick(texts, UNKNOWN, len(SPECIALS))
+            return found
+        return map(self._to_ids, self._cutter.cut_many(texts))
 
     def _to_ids(self, pieces: Sequence[Piece]) -> NDArray[np.int64]:
         get = self._ids.get
@@ -200,10 +209,17 @@ def _fit_subwords(kind: Literal["bpe", "unigram"], texts: Iterable[str], room: i
 
 def _by_many(cutter: Cutter, texts: Iterable[str]) -> Iterable[list[Piece]]:
     """The pieces of each text, cut some thousand at a time."""
+    for some in _portions(texts):
+        yield from cutter.cut_many(some)
+
+
+def _portions(texts: Iterable[str]) -> Iterable[list[str]]:
+    """The normalised texts, two thousand at a time."""
     waiting: list[str] = []
     for text in texts:
         waiting.append(normalise(text))
         if len(waiting) == 2000:
-            yield from cutter.cut_many(waiting)
+            yield waiting
             waiting = []
-    yield from cutter.cut_many(waiting)
+    if waiting:
+        yield waiting
