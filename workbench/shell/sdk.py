@@ -65,6 +65,7 @@ class PanelContext:
     - ``asks_itself = True``: it brings its own input, fills the page and calls ``predict`` when it likes; the stage
       calls its ``ask()`` when it is shown and whenever the model has changed (another run, another epoch);
     - ``options() -> dict`` and a signal ``options_changed``: sent with what is typed, which is asked anew;
+    - ``shows_input = False``: where it stands beside others (the pinned inputs) what was asked is written above it;
     - ``placeholder``: what the empty input says; ``several_readings = True``: the stage offers n-best answers.
     """
 

@@ -209,6 +209,7 @@ class ClassProbabilitiesView(QWidget):
 
     options_changed = Signal()
     placeholder = "Type or paste texts, one a line"
+    shows_input = False
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ from PySide6.QtCore import QEvent, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from workbench.shell.plots.series import Floats
+from workbench.shell.plots.series import Floats, apart
 from workbench.shell.theme import SMALL_FACTOR, Theme
 
 
@@ -326,13 +326,10 @@ class Canvas(QWidget):
         (_, _), (low, high) = view.viewRange()
         height = max(view.height(), 1.0)
         need = (high - low) * (self.fontMetrics().height() * 1.0) / height
-        placed: list[float] = []
-        for line in sorted(labels, key=lambda one: float(self._shown(one.y[-1:])[0])):
-            at = float(self._shown(line.y[-1:])[0])
-            at = min(max(at, low + need * 0.6), high - need * 0.6)
-            if placed and at < placed[-1] + need:
-                at = placed[-1] + need
-            placed.append(at)
+        ends = [(float(self._shown(line.y[-1:])[0]), line) for line in labels]
+        ends.sort(key=lambda one: one[0])
+        heights = apart([at for at, _ in ends], need, low + need * 0.6, high - need * 0.6)
+        for (_, line), at in zip(ends, heights, strict=True):
             line.label.setPos(float(line.x[-1]), at)
             line.label.updateTextPos()
 

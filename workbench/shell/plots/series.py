@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -99,3 +101,19 @@ def gaps(y: Floats) -> NDArray[np.int64]:
     missing = np.isnan(y)
     edges = np.flatnonzero(np.diff(missing, prepend=False, append=False))
     return edges.reshape(-1, 2)
+
+
+def apart(places: Sequence[float], distance: float, low: float, high: float) -> list[float]:
+    """Rising ``places`` moved as little as need be to stand ``distance`` apart between ``low`` and ``high``.
+
+    Where there is no room for all of them the lowest give way.
+    """
+    found: list[float] = []
+    for place in places:
+        at = min(max(place, low), high)
+        found.append(max(at, found[-1] + distance) if found else at)
+    limit = high
+    for i in range(len(found) - 1, -1, -1):
+        found[i] = min(found[i], limit)
+        limit = found[i] - distance
+    return found

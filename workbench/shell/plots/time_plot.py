@@ -15,7 +15,7 @@ from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QPen, QResizeEvent
 
 from workbench.shell.plots.drag_box import DragBox
-from workbench.shell.plots.series import Floats, envelope
+from workbench.shell.plots.series import Floats, apart, envelope
 from workbench.shell.plots.time_axis import TimeAxis
 from workbench.shell.plots.time_items import NOTHING, DrawnBand, DrawnLine, DrawnRule, DrawnSpans
 from workbench.shell.theme import SMALL_FACTOR, Theme
@@ -358,10 +358,9 @@ class TimePlot(pg.PlotWidget):
             if visible:
                 last = int(known[-1])
                 ends.append((float(line.y[last]), float(line.x[last]), line))
-        placed = bottom - need
-        for y, x, line in sorted(ends, key=lambda one: one[0]):
-            at = max(min(y, top - need * 0.5), placed + need, bottom + need * 0.5)
-            placed = at
+        ends.sort(key=lambda one: one[0])
+        heights = apart([y for y, _, _ in ends], need, bottom + need * 0.5, top - need * 0.5)
+        for (_, x, line), at in zip(ends, heights, strict=True):
             line.text.setPos(x, at)
 
     def label_room(self) -> float:

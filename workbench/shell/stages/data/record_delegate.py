@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from workbench.api import Series, StoredRecord, TaggedTokens
-from workbench.shell.stages.data.records_model import RECORD_ROLE
+from workbench.api import LabelledText, Series, StoredRecord, TaggedTokens
+from workbench.shell.stages.data.records_model import RECORD_ROLE, line_of
 from workbench.shell.stages.data.sparkline import Sparklines
 from workbench.shell.tokens.labelling import LabelColours, spans_of
 
 if TYPE_CHECKING:
     from workbench.shell.theme import Theme
+
+
+_PAINTED = (TaggedTokens, LabelledText, Series)
 
 
 class RecordDelegate(QStyledItemDelegate):
@@ -31,7 +34,7 @@ class RecordDelegate(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         stored = index.data(RECORD_ROLE)
-        if not isinstance(stored, StoredRecord) or not isinstance(stored.record, TaggedTokens | Series):
+        if not isinstance(stored, StoredRecord) or not isinstance(stored.record, _PAINTED):
             super().paint(painter, option, index)
             return
         painter.save()
@@ -44,9 +47,32 @@ class RecordDelegate(QStyledItemDelegate):
         if isinstance(stored.record, Series):
             painter.setFont(option.font)
             self._sparklines.paint(painter, inner, stored.record, self._theme)
-        else:
+        elif isinstance(stored.record, LabelledText):
+            self._paint_labelled(painter, inner, stored.record, option)
+        elif isinstance(stored.record, TaggedTokens):
             self._paint_words(painter, inner, stored.record, option)
         painter.restore()
+
+    def _paint_labelled(
+        self, painter: QPainter, area: QRectF, record: LabelledText, option: QStyleOptionViewItem
+    ) -> None:
+        """The text, and its label at the right end with the label's line below it."""
+        metrics = QFontMetricsF(option.font)
+        painter.setFont(option.font)
+        baseline = area.center().y() - metrics.height() / 2 + metrics.ascent()
+        room = 0.0
+        if record.label:
+            label = metrics.elidedText(record.label, Qt.TextElideMode.ElideRight, area.width() / 3)
+            room = metrics.horizontalAdvance(label) + 12
+            left = area.right() - room + 12
+            painter.setPen(self._theme.color("muted"))
+            painter.drawText(QPointF(left, baseline), label)
+            painter.setPen(QPen(self._theme.series(self._colours.index(record.label)), 1.6))
+            foot = baseline + metrics.descent()
+            painter.drawLine(QPointF(left, foot), QPointF(area.right(), foot))
+        painter.setPen(self._theme.color("text"))
+        text = metrics.elidedText(line_of(record), Qt.TextElideMode.ElideRight, area.width() - room)
+        painter.drawText(QPointF(area.left(), baseline), text)
 
     def _paint_words(
         self, painter: QPainter, area: QRectF, record: TaggedTokens, option: QStyleOptionViewItem

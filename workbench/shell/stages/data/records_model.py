@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from workbench.api import StoredRecord, TaggedTokens
+from workbench.api import Record, StoredRecord, TaggedTokens, TextPair
 from workbench.shell.tokens.labelling import breaks_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,16 @@ RECORD_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 ID_ROLE = RECORD_ROLE + 1
 
 _Index = QModelIndex | QPersistentModelIndex
+
+
+LINE_END = " ⏎ "
+SHOWN_CHARACTERS = 1000
+
+
+def line_of(record: Record) -> str:
+    """A record as one line of the list: a pair with an arrow between, line ends as marks."""
+    text = f"{record.source}  →  {record.target}" if isinstance(record, TextPair) else record.search_text()
+    return LINE_END.join(text[:SHOWN_CHARACTERS].splitlines())
 
 
 class RecordsModel(QAbstractTableModel):
@@ -142,7 +152,10 @@ class RecordsModel(QAbstractTableModel):
             return stored.split or "–"
         if column == STATE:
             return ", ".join(self.states(stored))
-        text = stored.record.search_text()
+        record = stored.record
+        if role == Qt.ItemDataRole.DisplayRole:
+            return line_of(record)
+        text = record.search_text()
         return text if role != Qt.ItemDataRole.ToolTipRole or len(text) < 2000 else text[:2000] + "…"
 
     def states(self, stored: StoredRecord) -> list[str]:

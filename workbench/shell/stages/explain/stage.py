@@ -27,6 +27,16 @@ TYPING_PAUSE_MS = 500
 BELOW_TABS = 8
 
 
+ASKS = {
+    "tagged_tokens": "Type a sentence to see what the network does with it",
+    "labelled_text": "Type a text to see what the network does with it",
+    "text": "Type a text to see what the network does with it",
+    "text_pair": "Type a text to see what the network reads, writes, and looks at",
+    "labelled_tree": "Type a tree in brackets, as (2 (3 good) (2 film))",
+}
+"""What the line above the trace asks for, by the kind of record that is read."""
+
+
 class ExplainStage(Stage):
     """One trace is asked for at a time; while the model learns, a new one comes after each epoch."""
 
@@ -43,7 +53,7 @@ class ExplainStage(Stage):
         self._pause.timeout.connect(self.ask)
         self.text = QLineEdit()
         self.text.setAccessibleName("Sentence to trace")
-        self.text.setPlaceholderText("Type a sentence to see what the network does with it")
+        self.text.setPlaceholderText(ASKS["tagged_tokens"])
         self.text.setMinimumHeight(30)
         self.text.returnPressed.connect(self.ask)
         self.text.textEdited.connect(lambda _text: self._pause.start())
@@ -123,6 +133,19 @@ class ExplainStage(Stage):
         self.tabs.tabBar().setVisible(several)
         self._trace_column.setContentsMargins(0, BELOW_TABS if several else 0, 0, 0)
 
+    def _wanted(self) -> str:
+        """What can be typed for the selected run's task."""
+        run = self.session.run
+        try:
+            task = self.session.catalogue.task(run.config.task.id) if run is not None else None
+        except WorkbenchError:
+            task = None
+        if task is None:
+            return ASKS["tagged_tokens"]
+        if task.parse_input is None:
+            return "This task takes no typed input; a record of the dataset is looked into"
+        return ASKS.get(task.record, "Type an input to see what the network does with it")
+
     def refresh(self) -> None:
         """Follow the selected run."""
         self._show_tabs()
@@ -132,6 +155,7 @@ class ExplainStage(Stage):
             self.pages.setCurrentWidget(self.empty)
         else:
             self.head.set_title("Explain", model_title(self.session))
+            self.text.setPlaceholderText(self._wanted())
             self.pages.setCurrentWidget(self.view_page if self.view.trace is not None else self.untraced)
             run = self.session.run
             inputs = getattr(run.config, "inputs", ()) if run is not None else ()

@@ -26,6 +26,8 @@ class PinnedCard(Card):
         self.session = session
         self._label_order: dict[str, int] = {}
         self._views: list[QWidget] = []
+        self._captions: list[QWidget] = []
+        """What was pinned, above answers whose view does not show it."""
         self._kind = ""
         self._first: SamplePrediction | None = None
         holder = QWidget()
@@ -44,10 +46,12 @@ class PinnedCard(Card):
         self.restart()
 
     def restart(self) -> None:
-        for view in self._views:
+        for view in (*self._views, *self._captions):
             self._list.removeWidget(view)
+            view.hide()
             view.deleteLater()
         self._views.clear()
+        self._captions.clear()
         self._first, self._kind = None, ""
         self._note.show()
         self._before.hide()
@@ -62,10 +66,13 @@ class PinnedCard(Card):
             first = self._first
             self.restart()
             self._first, self._kind = first, sample.result_kind
-            for i in range(len(results)):
+            for text in self._inputs(len(results)):
                 view = self._make_view(sample.result_kind)
+                if text and not getattr(getattr(view, "widget", None), "shows_input", True):
+                    self._captions.append(Muted(text))
+                    self._list.insertWidget(len(self._views) + len(self._captions) - 1, self._captions[-1])
+                self._list.insertWidget(len(self._views) + len(self._captions), view)
                 self._views.append(view)
-                self._list.insertWidget(i, view)
         self._note.hide()
         for view, result in zip(self._views, results, strict=True):
             self._show(view, sample.result_kind, result)
@@ -77,6 +84,12 @@ class PinnedCard(Card):
             self._before.show()
             self._before_text.set_pieces(self.pieces(self._first.result_kind, self._first.results[0], faded=True))
             self._before_text.show()
+
+    def _inputs(self, count: int) -> list[str]:
+        """The texts that were pinned, where each has its own answer."""
+        run = self.session.run
+        texts = list(getattr(run.config, "inputs", ())) if run is not None else []
+        return texts if len(texts) == count else [""] * count
 
     def _make_view(self, kind: str) -> QWidget:
         contribution = self.session.catalogue.inference_view(kind)

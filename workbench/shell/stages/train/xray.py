@@ -52,8 +52,8 @@ UNTOLD = (
 )
 SUBTITLES = {
     "steps": "|∂L/∂h| against steps back in time",
-    "levels": "|∂L/∂h| of the root's loss against levels below it",
-    "source": "|∂L/∂x| of an answer's loss against steps back from the end of the source",
+    "levels": "|∂L/∂h| against levels below the root",
+    "source": "|∂L/∂x| against steps before the source's end",
 }
 MIXED = "distance"
 ONE_STEP = "Every record is one step long: there is no earlier step for a gradient to reach."
@@ -172,7 +172,7 @@ class XrayCard(Card):
         if history.newest is not None:
             for i, profile in enumerate(history.older(OLDER)):
                 drawn.add(self._line(f"older{i}", profile, share, series=0, faded=True))
-            label = f"{titles[0]}, epoch {history.epochs[-1]}"
+            label = f"{titles[0]}, {'trial' if self._fixed() else 'epoch'} {history.epochs[-1]}"
             drawn.add(self._line("newest", history.newest, share, series=0, label=label, bold=True))
         for i, (name, other) in enumerate(self.others.items()):
             assert other.newest is not None
@@ -221,13 +221,22 @@ class XrayCard(Card):
         names = [name_of_run(runs[i]) if i in runs else i for i in self.others]
         return common_title(titles, [name_of_run(run) if run is not None else "", *names])
 
+    def _fixed(self) -> bool:
+        """Whether the run's recurrent weights are fixed: what is told then comes with every trial."""
+        try:
+            run = self.session.run
+            return run is not None and (
+                self.session.catalogue.architecture(run.config.architecture.id).fitting == "closed_form"
+            )
+        except WorkbenchError:
+            return False
+
     def _why_nothing(self) -> str:
-        run, catalogue = self.session.run, self.session.catalogue
+        run = self.session.run
         if run is None or self.session.run_view.epoch is None:
             return WHAT
         try:
-            fixed = catalogue.architecture(run.config.architecture.id).fitting == "closed_form"
-            at_once = catalogue.task(run.config.task.id).shape is IOShape.ONE_TO_MANY
+            at_once = self.session.catalogue.task(run.config.task.id).shape is IOShape.ONE_TO_MANY
         except WorkbenchError:
             return UNTOLD
-        return FIXED if fixed else ONE_SOURCE if at_once else UNTOLD
+        return FIXED if self._fixed() else ONE_SOURCE if at_once else UNTOLD

@@ -36,6 +36,7 @@ class ResultList(QScrollArea):
         self._layout.setSpacing(12)
         self._more = Muted("")
         self._views: list[QWidget] = []
+        self._captions: list[QWidget] = []
         self._kind = ""
         self.results: list[Any] = []
         self._layout.addWidget(self._more)
@@ -58,11 +59,11 @@ class ResultList(QScrollArea):
 
     def _add_view(self, kind: str, *, compact: bool) -> None:
         view = self._make_view(kind, compact)
-        self._layout.insertWidget(len(self._views), view)
+        self._layout.insertWidget(self._layout.indexOf(self._more), view)
         self._views.append(view)
 
-    def show_results(self, kind: str, values: Sequence[Any]) -> None:
-        """Show results of ``kind`` given as JSON objects."""
+    def show_results(self, kind: str, values: Sequence[Any], texts: Sequence[str] = ()) -> None:
+        """Show results of ``kind`` given as JSON objects, the answers to ``texts`` where each has one of its own."""
         self._set_kind(kind)
         self.results = [result_from(kind, one) for one in values]
         shown = self.results[:MOST_SHOWN]
@@ -73,9 +74,22 @@ class ResultList(QScrollArea):
             target: Any = view.widget if isinstance(view, PluginFrame) else view
             if target is not None:
                 target.show_result(result)
+        self._caption(texts if len(texts) == len(self.results) > 1 else ())
         hidden = len(self.results) - len(shown)
         self._more.setText(f"{hidden:,} more are not shown here; they are in the exported file.")
         self._more.setVisible(hidden > 0)
+
+    def _caption(self, texts: Sequence[str]) -> None:
+        """Write above each answer what was asked, where its view does not show it."""
+        for old in self._captions:
+            self._layout.removeWidget(old)
+            old.hide()
+            old.deleteLater()
+        self._captions = []
+        for i, view in enumerate(self.views[: len(texts)]):
+            if not getattr(view, "shows_input", True):
+                self._captions.append(Muted(texts[i]))
+                self._layout.insertWidget(self._layout.indexOf(self._views[i]), self._captions[-1])
 
     @property
     def views(self) -> list[QWidget]:

@@ -75,6 +75,7 @@ class UseStage(Stage):
         self.ask_export_path: Callable[[QWidget], str] = _ask_export_path
         self._handle: Any = None
         self._again = False
+        self._asked: Sequence[str] = ()
         self._problem: WorkbenchError | None = None
         self._prefilled = ""
         self._view: Any = None
@@ -247,6 +248,7 @@ class UseStage(Stage):
         if self._handle is not None:
             self._again = True
             return
+        self._asked = texts
         self._handle = self.session.submit(
             {
                 "job": "predict",
@@ -268,7 +270,7 @@ class UseStage(Stage):
     def _answered(self, value: Mapping[str, Any]) -> None:
         self._handle = None
         self._show_problem(None)
-        self.results.show_results(str(value.get("result_kind", "")), list(value.get("results", ())))
+        self.results.show_results(str(value.get("result_kind", "")), list(value.get("results", ())), self._asked)
         epoch = value.get("epoch")
         learning = "learning, " if is_live(self.session) else ""
         self.status.setText(f"{learning}epoch {epoch}" if epoch else "")
