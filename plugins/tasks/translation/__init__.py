@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from workbench_plugins.tasks.translation.params import PRESETS, TranslationParams
 
-from workbench.api import InferenceView, IOShape, Metric, RecordEditor, Ref, Registrar, Task, Trait, hookimpl
+from workbench.api import (
+    DoctorCheck,
+    InferenceView,
+    IOShape,
+    Metric,
+    RecordEditor,
+    Ref,
+    Registrar,
+    Task,
+    Trait,
+    hookimpl,
+)
 
 requires_api = "1"
 
@@ -44,6 +55,18 @@ def register_metrics(registry: Registrar) -> None:
                 factory=Ref(f"{_HERE}.scoring:{name}"),
             )
         )
+
+
+@hookimpl
+def register_doctor_checks(registry: Registrar) -> None:
+    registry.add(
+        DoctorCheck(
+            id="pairs",
+            title="sides of pairs",
+            record="text_pair",
+            factory=Ref(f"{_HERE}.checks:check_pairs"),
+        )
+    )
 
 
 @hookimpl
