@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeyEvent, QKeySequence, QPalette
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 from workbench_plugins.tasks.translation.attention_map import AttentionMap
 
 from workbench.api import Record, StoredRecord, TextPair, Translation
@@ -52,12 +52,21 @@ class TextPairEditor(QWidget):
         layout.addLayout(row, 1)
         layout.addWidget(self.counts)
         self.setFocusProxy(self.source)
+        context.theme.changed.connect(self._dress)
+        self._dress()
         self.show_stored(None)
+
+    def _dress(self) -> None:
+        palette = self._context.theme.palette()
+        palette.setColor(QPalette.ColorRole.WindowText, self._context.theme.field_line())
+        for field in (self.source, self.target):
+            field.setPalette(palette)
 
     def _field(self, name: str) -> QPlainTextEdit:
         field = QPlainTextEdit()
         field.setAccessibleName(name)
         field.setTabChangesFocus(True)
+        field.setFrameStyle(QFrame.Shape.Box | QFrame.Shadow.Plain)  # Fusion's own line is hardly seen on dark
         # what is stored is undone with all other edits of the data, not by the field on its own
         field.setUndoRedoEnabled(False)
         field.setReadOnly(self._context.read_only)

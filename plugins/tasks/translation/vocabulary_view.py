@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt
-from PySide6.QtWidgets import QAbstractItemView, QComboBox, QHBoxLayout, QLineEdit, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
 
 from workbench.nn.text import SPECIALS, UNKNOWN, Tokeniser
 from workbench.shell.sdk import FlowText, Muted, PanelContext, Piece
@@ -91,7 +100,7 @@ class VocabularyView(QWidget):
         self.table.verticalHeader().hide()
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setMinimumHeight(180)
-        self.table.horizontalHeader().setStretchLastSection(True)
+        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         row = QHBoxLayout()
         row.addWidget(self.side)
         row.addWidget(self.search, 1)
@@ -131,9 +140,10 @@ class VocabularyView(QWidget):
         else:
             seen = sum(tokeniser.counts)
             unknown = tokeniser.counts[UNKNOWN] / seen if seen else 0.0
+            left_out = f"; {unknown:.1%} of the training texts is not among them" if unknown else ""
             self.about.setText(
-                f"{len(tokeniser) - len(SPECIALS):,} symbols, {_KINDS[tokeniser.kind]}; {unknown:.1%} of the training "
-                f"texts is not among them. Fingerprint {tokeniser.hash[:12]}."
+                f"{len(tokeniser) - len(SPECIALS):,} symbols, {_KINDS[tokeniser.kind]}{left_out}. "
+                f"Fingerprint {tokeniser.hash[:12]}."
             )
         self._cut()
 
