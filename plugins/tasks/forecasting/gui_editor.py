@@ -15,6 +15,21 @@ from workbench_plugins.tasks.forecasting.splitting import bounds
 from workbench.api import Series, StoredRecord, WorkbenchError
 from workbench.shell.sdk import Button, EditorContext, Muted, SeriesLanes, positions, time_text
 
+OFTEN = {
+    "s": "every second",
+    "min": "every minute",
+    "10min": "every ten minutes",
+    "15min": "every quarter of an hour",
+    "30min": "every half hour",
+    "h": "hourly",
+    "D": "daily",
+    "B": "on working days",
+    "W": "weekly",
+    "MS": "monthly",
+    "QS": "quarterly",
+    "YS": "yearly",
+}
+"""Frequencies in words."""
 NUDGE = 0.02
 """Part of the visible range by which Up and Down change a value."""
 NUDGE_PAUSE_MS = 700
@@ -155,7 +170,8 @@ class SeriesEditor(QWidget):
         times = series.times()
         missing = series.missing()
         facts = [f"{series.size():,} steps", f"{len(series.channels)} channels" if len(series.channels) > 1 else ""]
-        facts += [f"every {series.frequency}" if series.frequency else "", f"{missing:,} missing" if missing else ""]
+        often = OFTEN.get(series.frequency, f"every {series.frequency}" if series.frequency else "")
+        facts += [often, f"{missing:,} missing" if missing else ""]
         self.facts.setText(" · ".join(fact for fact in facts if fact))
         self.channels_button.setVisible(len(series.channels) > 1)
         values = series.values[start:stop, channel]

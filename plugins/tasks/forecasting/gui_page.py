@@ -76,6 +76,7 @@ class ForecastPage(QWidget):
             Button("Forecast", tip="What comes after the last known value", on_click=lambda: self.show_backtest(False)),
             Button("Backtest", tip="Forecasts from earlier origins, beside what came", on_click=self._start_backtest),
         ]
+        self.answer.header.addStretch(1)
         for button in self.modes:
             button.setCheckable(True)
             self.answer.header.addWidget(button)

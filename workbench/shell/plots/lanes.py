@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -17,7 +17,8 @@ from workbench.shell.theme import Theme
 from workbench.shell.widgets.labels import Elided
 from workbench.shell.widgets.scroll import ScrollColumn
 
-LANE_HEIGHT = 86
+LANE_LINES = 6
+"""Lines of text that a lane is high, at least."""
 MOST_LANES = 24
 _LINE = "values"
 
@@ -36,7 +37,16 @@ class _Lane(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.name)
         layout.addWidget(self.plot, 1)
-        self.setMinimumHeight(LANE_HEIGHT)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Room for the name, the times, and a few lines of curve at the present text size."""
+        self.setMinimumHeight(LANE_LINES * self.fontMetrics().height())
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._fit()
 
 
 class SeriesLanes(QWidget):
