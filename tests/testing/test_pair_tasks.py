@@ -100,8 +100,8 @@ def test_pairs_change_symbols_order_and_length():
 
 
 def test_pairs_are_learned_written_and_traced(catalogue, tmp_path):
-    records = splits(reversed_pairs(760, longest=4))
-    predictor = learned(catalogue, tmp_path, "generated_pairs", records, 14)
+    records = splits(reversed_pairs(560, longest=3))
+    predictor = learned(catalogue, tmp_path, "generated_pairs", records, 12)
     report = predictor.evaluate(records["test"])
     assert report.metrics["generated_exact"] >= 0.7
     record = records["test"][0]

@@ -142,9 +142,9 @@ class ExplainStage(Stage):
             task = None
         if task is None:
             return ASKS["tagged_tokens"]
-        if task.parse_input is None:
+        if getattr(task, "parse_input", "") is None:
             return "This task takes no typed input; a record of the dataset is looked into"
-        return ASKS.get(task.record, "Type an input to see what the network does with it")
+        return ASKS.get(getattr(task, "record", ""), "Type an input to see what the network does with it")
 
     def refresh(self) -> None:
         """Follow the selected run."""
