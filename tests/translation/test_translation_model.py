@@ -192,3 +192,15 @@ def test_the_demo_keeps_what_it_trained(tmp_path) -> None:
     path = tmp_path / "p"
     assert run(["demo", "translate", "--headless", "--project", str(path), "--max-epochs", "1"]) == 0
     assert list((path / "runs").iterdir())
+
+
+def test_vocabularies_of_very_many_pairs_are_made_of_an_even_sample() -> None:
+    from workbench_plugins.tasks.translation import fitting
+
+    pairs = [TextPair(f"word{i}", "x") for i in range(1000)]
+    kept = fitting._sample(iter(pairs), 100)
+    assert len(kept) == 100
+    assert kept == fitting._sample(pairs, 100)
+    assert fitting._sample(pairs) == pairs
+    numbers = [int(pair.source[4:]) for pair in kept]
+    assert 30 < sum(number >= 500 for number in numbers) < 70
