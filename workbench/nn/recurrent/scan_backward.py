@@ -10,8 +10,10 @@ from torch import Tensor
 
 from workbench.nn.recurrent.scan_program import Program, Stage, parts_of, unnoted
 
-BLOCK = 1 << 18
-"""Values of a block: enough to be worth the calls, and what stays in the cache."""
+BLOCK = 1 << 20
+"""Values of a block. Every stage asks autograd anew for each block, so for cells of many stages few large blocks are
+better, though they leave the cache: a Mogrifier's step is 10 to 15 % faster than with a quarter of it, the others' as
+fast."""
 
 
 class Backward:
