@@ -269,6 +269,21 @@ def test_node_states_are_drawn_on_the_tree(qtbot: Any, stage: ExplainStage) -> N
     assert view.words.isVisibleTo(view)
 
 
+def test_the_gradient_of_a_tree_is_shown_by_levels_below_its_root(qtbot: Any, stage: ExplainStage) -> None:
+    trace = replace(
+        tree_trace(),
+        parents=np.array([2, 2, 4, 4, -1]),
+        gradient_through_time={"upward": np.array([[0.1, 0.3, 0.4, 0.6, 1.0]])},
+        gradient_steps=np.array([4]),
+    )
+    (one,), shown = reaches(trace, 0)
+    np.testing.assert_allclose(one.here, [1.0, 0.5, 0.2])
+    assert (one.name, shown) == ("levels below the root", 4)
+    stage.show_trace(trace)
+    assert "2 levels below the root" in stage.view.details.gradient.note.text()
+    stage.grab()
+
+
 def test_plain_values_and_one_answer_are_shown(stage: ExplainStage) -> None:
     stage.show_trace(replace(make_trace(), outputs=np.array([[1.5, -2.0]]), output_labels=(), predicted=()))
     assert stage.view.plain.text() == "value 1: 1.5\nvalue 2: -2"

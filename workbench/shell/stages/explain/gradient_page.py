@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QVBoxLayout, QWidge
 
 from workbench.api import Trace
 from workbench.shell.plots.gradient_flow import lesson
-from workbench.shell.stages.explain.reach import ReachChart, reaches
+from workbench.shell.stages.explain.reach import LEVELS, ReachChart, reaches
 from workbench.shell.widgets import Button, Muted
 
 if TYPE_CHECKING:
@@ -79,10 +79,12 @@ class GradientPage(QWidget):
             self.note.setText(trace.gradient_note or "The gradient was not computed for this sequence.")
             return
         inner = "x_t" if "input" in trace.gradient_through_time else "h_t"
-        names = trace.output_steps if trace.output_steps and of >= len(trace.steps) else trace.steps
+        # what was written has a loss; what was read has a gradient
+        names = trace.output_steps or trace.steps
         word = f" ({names[of]})" if of < len(names) else ""
         own = "This model" if others else ""
-        said = [lesson(found[0].mean, own), *(lesson(one.mean, title) for title, one in others.items())]
+        over = "levels" if found[0].name == LEVELS else "steps"
+        said = [lesson(found[0].mean, own, over), *(lesson(one.mean, title, over) for title, one in others.items())]
         self.note.setText(
             " ".join(part for part in said if part)
             + f" |∂L_s/∂{inner}| for the loss of step s = {of + 1}{word}. {trace.gradient_note}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Values = NDArray[np.float64]
 EARLIER, LATER = "earlier words", "later words"
+LEVELS = "levels below the root"
 LOWEST_SHARE = 1e-8
 """On the logarithmic scale, values below this part of the greatest stand on the lower edge."""
 
@@ -46,6 +47,8 @@ def reaches(trace: Trace, step: int) -> tuple[list[Reach], int]:
     if not rows or not trace.gradient_through_time:
         return [], step
     shown = step if step in rows else max(rows)
+    if trace.parents is not None:
+        return [_by_level(trace, rows[shown])], shown
     found: list[Reach] = []
     for direction, matrix in trace.gradient_through_time.items():
         norms = np.asarray(matrix, dtype=np.float64)
@@ -56,6 +59,17 @@ def reaches(trace: Trace, step: int) -> tuple[list[Reach], int]:
                 continue
             found.append(Reach(f"{direction}, {side}", lines[shown], mean_by_distance(lines)))
     return found, shown
+
+
+def _by_level(trace: Trace, row: int) -> Reach:
+    """The mean over the nodes of each level below the root: in a tree that is how far away they are."""
+    norms = np.asarray(next(iter(trace.gradient_through_time.values()))[row], dtype=np.float64)
+    parents = np.asarray(trace.parents)
+    levels = np.zeros(len(parents), dtype=np.int64)
+    for node in range(len(parents) - 2, -1, -1):  # in post-order a parent comes after its children
+        levels[node] = levels[parents[node]] + 1
+    line: Values = np.bincount(levels, weights=norms[: len(levels)]) / np.bincount(levels)
+    return Reach(LEVELS, line, line)
 
 
 def mean_by_distance(lines: Mapping[int, Values]) -> Values:
@@ -174,7 +188,7 @@ class ReachChart(QWidget):
         self, painter: QPainter, area: QRectF, across: float, longest: int, metrics: QFontMetricsF
     ) -> None:
         painter.setPen(self._theme.color("muted"))
-        title = "steps between"
+        title = LEVELS if self.reaches[0].name == LEVELS else "steps between"
         room = area.width() - metrics.horizontalAdvance(title) - 16
         each = max(1, math.ceil(metrics.horizontalAdvance("000") * 1.6 / max(across, 1e-6)))
         top = area.bottom() + 3
@@ -215,7 +229,8 @@ class ReachChart(QWidget):
     def _draw_legend(self, painter: QPainter, x: float, metrics: QFontMetricsF) -> None:
         middle = metrics.height() / 2
         entries = [(one.name, self._theme.series(i + 1), Qt.PenStyle.SolidLine) for i, one in enumerate(self.reaches)]
-        entries.append(("mean over all steps", self._theme.color("muted"), Qt.PenStyle.DashLine))
+        if self.reaches[0].name != LEVELS:
+            entries.append(("mean over all steps", self._theme.color("muted"), Qt.PenStyle.DashLine))
         for i, title in enumerate(self.others):
             entries.append((title, self._theme.series(i + 3), _OTHER_STYLES[i % len(_OTHER_STYLES)]))
         for name, colour, style in entries:
