@@ -31,7 +31,7 @@ TEXTS = (
 def drawn(count: int, seed: int = 1) -> list[LabelledText]:
     """Texts that are good or bad by one word among others."""
     draw = random.Random(seed)
-    others = "the film was seen by many people in a small town near here".split()
+    others = ["the", "film", "was", "seen", "by", "many", "people", "in", "a", "small", "town", "near", "here"]
     texts = []
     for _ in range(count):
         good = draw.random() < 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,7 +42,8 @@ def editor_of(qtbot: QtBot, edits: Edits, *, read_only: bool = False, answer: st
 
 
 def view_of(qtbot: QtBot, **settings: Any) -> ClassProbabilitiesView:
-    view = ClassProbabilitiesView(PanelContext(Theme("light"), lambda _what: None, settings={"place": "use", **settings}))
+    context = PanelContext(Theme("light"), lambda _what: None, settings={"place": "use", **settings})
+    view = ClassProbabilitiesView(context)
     qtbot.addWidget(view)
     view.resize(400, 300)
     view.show()
@@ -161,14 +163,9 @@ class Worker:
 
 @pytest.fixture
 def panel(qtbot: QtBot) -> tuple[SaliencyPanel, Worker]:
-    class Run:
-        path = "runs/x"
-
-        class config:
-            inputs = ("a first text",)
-
+    run = SimpleNamespace(path="runs/x", config=SimpleNamespace(inputs=("a first text",)))
     worker = Worker()
-    context = PanelContext(Theme("light"), lambda _what: None, run=Run, submit=worker)
+    context = PanelContext(Theme("light"), lambda _what: None, run=lambda: run, submit=worker)
     found = SaliencyPanel(context)
     qtbot.addWidget(found)
     found.show()

@@ -10,7 +10,7 @@ import pytest
 import torch
 from classification_tools import TEXTS, batch_of, composed, drawn, fitted, learned
 from torch.nn import functional
-from workbench_plugins.tasks.classification.codec import NO_LABEL, ClassificationCodec
+from workbench_plugins.tasks.classification.codec import NO_LABEL, ClassificationCodec, fold_of
 from workbench_plugins.tasks.classification.head import ClassificationHead
 from workbench_plugins.tasks.classification.params import ClassificationParams
 from workbench_plugins.tasks.classification.task import ClassificationModel
@@ -138,6 +138,14 @@ def test_the_temperature_makes_overconfident_scores_right_and_changes_no_answer(
     assert torch.equal(head.scaled(honest).argmax(1), honest.argmax(1))
 
 
+def test_where_every_answer_is_right_the_temperature_leaves_a_doubt() -> None:
+    head = ClassificationHead(ClassificationParams(), fitted()[1], 4)
+    labels = torch.tensor([0, 1] * 50)
+    scores = torch.nn.functional.one_hot(labels, 2).float()
+    head.calibrate(scores, labels)
+    assert 0.97 < float(head.scaled(scores).softmax(1).amax()) < 0.995
+
+
 def test_a_readout_solved_in_closed_form_has_one_hot_targets() -> None:
     head = ClassificationHead(ClassificationParams(pooling="mean"), fitted()[1], 4)
     batch = Batch({"labels": torch.tensor([1, NO_LABEL])}, torch.tensor([1, 1]), 2)
@@ -225,3 +233,36 @@ def test_a_trace_shows_how_the_answer_builds_up(predictor) -> None:
     assert trace.outputs is not None
     assert trace.outputs.shape == (5, 2)
     assert trace.outputs[-1, 1] > 0.5
+
+
+# --- label counts
+
+
+def test_label_counts_are_logarithms_of_ratios_and_leave_a_text_s_own_fifth_out() -> None:
+    words = (("fine", "good"), ("dull", "bad"))
+    texts = [LabelledText(f"{word} {i}", label) for i in range(40) for word, label in words]
+    task = ClassificationModel(ClassificationParams(label_counts=True))
+    codec = task.fit_codec(texts)
+    embedder = task.embedder(codec)
+    good, fine = codec.labels.index("good"), codec.tokeniser.id_of("fine")
+    own = codec.tokeniser.id_of("7")  # stands in two texts, one of each label
+    assert embedder.ratios is not None
+    assert float(embedder.ratios[-1, fine, good]) == pytest.approx(np.log((41 / 42) / (1 / 42)), rel=1e-5)
+    fold = fold_of("fine 7")
+    if fold == fold_of("dull 7"):
+        assert embedder.ratios[fold, own].tolist() == pytest.approx([0.0, 0.0], abs=0.2)
+    else:  # only the other text's count is left
+        assert float(embedder.ratios[fold, own, good]) < 0
+    batch = codec.collate([codec.encode(LabelledText("fine 7", "good"))])
+    embedder.train()
+    assert torch.equal(embedder(batch)[0, 0, -2:], embedder.ratios[fold, fine])
+    embedder.eval()
+    assert torch.equal(embedder(batch)[0, 0, -2:], embedder.ratios[-1, fine])
+    again = task.embedder(ClassificationCodec.from_json(json.loads(json.dumps(codec.to_json()))))
+    assert torch.equal(again.ratios, embedder.ratios)
+
+
+def test_too_many_labels_and_symbols_are_not_counted_together() -> None:
+    texts = [LabelledText(f"word{i}", f"label{i}") for i in range(1200)]
+    with pytest.raises(WorkbenchError, match="too many to be counted together"):
+        ClassificationModel(ClassificationParams(label_counts=True)).fit_codec(texts)
