@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from workbench.nn.forecasting.backtest import Backtest, Predict
 
 
+BACKTEST_TOKENS = 1 << 16
+"""Steps answered at once: a forecast keeps little, so batches may be larger than in training."""
+
+
 def backtest(
     ctx: typer.Context,
     run: Annotated[Path, typer.Argument(help="A run of a forecasting task, or a project (its newest run).")],
@@ -131,11 +135,18 @@ def backtest_of(
     )
 
 
-def predictor_of(predictor: Predictor) -> Predict:
-    """The answers of a predictor to some series."""
+def predictor_of(predictor: Predictor, *, simple: bool = True) -> Predict:
+    """The answers of a predictor to some series, many at once; without ``simple`` methods beside them it is quicker."""
+    from workbench.engine.predict import Predictor as Answering
+    from workbench.nn.contract import DecodeOptions
+
+    training = predictor.config.training
+    training = training.model_copy(update={"batch_tokens": max(training.batch_tokens, BACKTEST_TOKENS)})
+    wide = Answering(predictor.model, predictor.config.model_copy(update={"training": training}))
+    options = DecodeOptions(probabilities=simple)
 
     def predict(pasts: Sequence[Series]) -> Sequence[Forecast]:
-        return predictor.predict(list(pasts))  # type: ignore[return-value]
+        return wide.predict(list(pasts), options)  # type: ignore[return-value]
 
     return predict
 

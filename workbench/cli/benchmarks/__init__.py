@@ -46,6 +46,10 @@ SPEED: Mapping[str, tuple[str, str]] = {
         "workbench.cli.benchmarks.translation_speed:measure",
         "training of a translator beside a plain PyTorch script of the same model",
     ),
+    "forecasting": (
+        "workbench.cli.benchmarks.forecast_speed:measure",
+        "fitting and backtesting beside darts' RNNModel and neuralforecast's LSTM",
+    ),
     "lateness": ("workbench.cli.benchmarks.speed:lateness", "a 10 ms timer in the window while training"),
 }
 """Name → (function, what is measured)."""
