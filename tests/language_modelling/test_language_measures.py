@@ -56,6 +56,7 @@ def test_a_report_equals_reading_the_stream_symbol_by_symbol(tmp_path, units):
             total -= float(model.head.log_probabilities(output)[0, following])
     count = len(stream) - 1
     assert report.n_tokens == count
+    assert report.n_records == len(records)
     assert report.metrics["nats_per_symbol"] == pytest.approx(total / count, rel=1e-4)
     assert report.metrics["perplexity"] == pytest.approx(math.exp(total / count), rel=1e-3)
     assert ("bits_per_character" in report.metrics) == (units != "words")

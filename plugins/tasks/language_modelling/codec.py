@@ -51,7 +51,8 @@ class LanguageCodec:
     # -- the stream -----------------------------------------------------------------------------------------------
 
     def stream_start(self) -> Encoding:
-        return {self.STREAM: self.end_ids.astype(np.int32)}
+        """The last symbol of an end alone: so every symbol of the records, and no other, is foretold."""
+        return {self.STREAM: self.end_ids[-1:].astype(np.int32)}
 
     def encode(self, record: Record) -> Encoding:
         ids = np.concatenate([self._cut(as_text(record)), self.end_ids])

@@ -49,7 +49,7 @@ def build_report(split: str, parts: StreamParts, codec: LanguageCodec) -> Report
     metrics["unknown_rate"] = float(counts[UNKNOWN]) / count if count else 0.0
     return Report(
         split=split,
-        n_records=lines.count,
+        n_records=lines.records,
         n_tokens=count,
         metrics=metrics,
         table=(*_by_frequency(codec, losses, counts), *_surprising(codec, losses, counts)),
@@ -105,7 +105,9 @@ class _Lines:
     def __init__(self, codec: LanguageCodec) -> None:
         self.codec = codec
         self.end = int(codec.end_ids[-1])
-        self.count = 0
+        self.records = 0
+        self._by_empty_lines = len(codec.end_ids) > 1
+        self._count = 0
         self._symbols: list[NDArray[np.int64]] = []
         self._losses: list[NDArray[np.float64]] = []
         self._worst: list[tuple[float, int, NDArray[np.int64], NDArray[np.float64]]] = []
@@ -115,6 +117,8 @@ class _Lines:
         for at in np.flatnonzero(symbols == self.end).tolist():
             self._symbols.append(symbols[begin:at])
             self._losses.append(losses[begin:at])
+            # records of several lines end with an empty one
+            self.records += not (self._by_empty_lines and any(map(len, self._symbols)))
             self._close()
             begin = at + 1
         self._symbols.append(symbols[begin:])
@@ -122,10 +126,10 @@ class _Lines:
 
     def _close(self) -> None:
         if sum(map(len, self._symbols)):
-            self.count += 1
+            self._count += 1
             symbols, losses = np.concatenate(self._symbols), np.concatenate(self._losses)
             if len(symbols) >= SHORTEST_EXAMPLE:
-                item = (float(losses.mean()), -self.count, symbols[:LONGEST_EXAMPLE], losses[:LONGEST_EXAMPLE])
+                item = (float(losses.mean()), -self._count, symbols[:LONGEST_EXAMPLE], losses[:LONGEST_EXAMPLE])
                 if len(self._worst) < MAX_EXAMPLES:
                     heapq.heappush(self._worst, item)
                 elif item[:2] > self._worst[0][:2]:

@@ -104,12 +104,11 @@ class LanguageModel:
         """The same answers without a continuation, from outputs that are there already."""
         own = _own(codec)
         assert isinstance(head, LanguageHead)
-        before = len(own.end_ids) - 1
         results: list[Result] = []
         for row, record in enumerate(records):
             text = as_text(record)
             ids = own.tokeniser.encode(text)
-            states = outputs[row, before : before + len(ids) + 1]
+            states = outputs[row, : len(ids) + 1]
             offsets = tuple(own.tokeniser.offsets(text))
             found = judge(head, own, states, ids.tolist(), expected=options.alternatives, following=NEXT)
             results.append(_result(own, text, Prefix(text, ids, offsets), found, (), None))
@@ -141,13 +140,11 @@ class LanguageModel:
         ends = tuple(codec.shown(symbol) for symbol in codec.end_ids.tolist())
         text = as_text(record)
         shown = tuple(token.replace("\n", "⏎") for token in codec.tokeniser.tokens(text))
-        return (*ends, *shown, *ends[:-1])
+        return (*ends[-1:], *shown, *ends[:-1])
 
     def gold(self, record: Record, codec: Codec) -> NDArray[np.int64]:
         own = _own(codec)
-        following: NDArray[np.int64] = np.concatenate(
-            [own.end_ids[1:], own.tokeniser.encode(as_text(record)), own.end_ids]
-        )
+        following: NDArray[np.int64] = np.concatenate([own.tokeniser.encode(as_text(record)), own.end_ids])
         return following
 
     def output_probabilities(self, outputs: Tensor, encoded: Encoded, batch: Batch, head: Head) -> NDArray[np.float32]:
