@@ -204,3 +204,12 @@ def test_vocabularies_of_very_many_pairs_are_made_of_an_even_sample() -> None:
     assert fitting._sample(pairs) == pairs
     numbers = [int(pair.source[4:]) for pair in kept]
     assert 30 < sum(number >= 500 for number in numbers) < 70
+
+
+def test_a_text_of_which_nothing_is_known_is_answered_all_the_same(catalogue) -> None:
+    asker = predictor(model_of(catalogue, max_length=20))
+    (answer,) = asker.predict([TextPair("日本語 ☃")], DecodeOptions(n_best=2))
+    assert isinstance(answer, Translation)
+    assert answer.source_tokens == ("日", "本", "語", " ", "☃", "∎")
+    report = asker.evaluate([TextPair("日本語", "x")])
+    assert report.metrics["unknown_source_share"] == 1.0
