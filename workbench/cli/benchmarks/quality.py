@@ -123,6 +123,7 @@ def _measure(
         "validation": {key: round(scale * v, 2) for key, v in best.metrics.items()},
         "by_label": [dict(row) for row in report.table],
         "protocol": chosen["protocol"],
+        "scoring": dict(report.protocol or {}),
         "sizes": {"records": counts, "test_tokens": report.n_tokens, "parameters": started.parameters},
         "seed": config.training.seed,
         "threads": started.threads,
