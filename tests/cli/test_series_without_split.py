@@ -32,3 +32,15 @@ def test_texts_without_a_split_are_still_refused(tmp_path: Path, capsys: pytest.
     assert "must be in a split" in capsys.readouterr().out
     assert run(["train", "--project", project, "--task", "language_modelling", "--architecture", "gru"]) == 1
     assert "nothing to train on" in capsys.readouterr().err
+
+
+def test_a_dataset_is_not_written_under_the_ending_of_another_format(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = str(tmp_path / "project")
+    assert run(["import", project, str(months(tmp_path / "sales.csv", 24))]) == 0
+    wrong = tmp_path / "sales.conll"
+    assert run(["export", project, str(wrong)]) == 1
+    assert "cannot be written as .conll" in capsys.readouterr().err
+    assert not wrong.exists()
+    assert run(["export", project, str(tmp_path / "again.csv")]) == 0

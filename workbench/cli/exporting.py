@@ -29,11 +29,16 @@ def export_dataset_to(
             raise WorkbenchError("This project has no data yet.", file=project)
         info = opened.store.dataset(dataset) if dataset is not None else datasets[-1]
         folder = output.is_dir() or not output.suffix
-        fitting = [
-            exporter
-            for exporter in context.plugins().catalogue.exporters()
-            if exporter.of == "dataset" and exporter.record in ("", info.record)
-        ]
+        every = [exporter for exporter in context.plugins().catalogue.exporters() if exporter.of == "dataset"]
+        fitting = [exporter for exporter in every if exporter.record in ("", info.record)]
+        others = {exporter.suffix for exporter in every} - {exporter.suffix for exporter in fitting}
+        if exporter_id is None and not folder and output.suffix in others:
+            raise WorkbenchError(
+                f"{info.name!r} cannot be written as {output.suffix}.",
+                why=f"That is a format for other records than {info.record!r}.",
+                fix=_known(fitting),
+                file=output,
+            )
         exporter = _choose(fitting, exporter_id, "" if folder else output.suffix, str(info.format.get("importer", "")))
         with progress_bar(context, "exporting") as progress:
             if folder and split is None:
