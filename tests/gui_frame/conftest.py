@@ -90,7 +90,7 @@ def project(session: Session, tmp_path: Path) -> Path:
     from workbench.data.importing import import_records
     from workbench.project import Project
 
-    sample = next(one for one in session.catalogue.samples() if one.task)
+    sample = next(one for one in session.catalogue.samples() if one.task == "tagging")
     records = [record for record, _ in zip(sample.factory.resolve()(), range(40), strict=False)]
     path = tmp_path / "news"
     with Project.create(path, "news") as made:

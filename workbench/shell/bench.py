@@ -123,7 +123,7 @@ def _lateness(seconds: float) -> dict[str, Any]:
 
         def ready() -> None:
             if session.device and "click" not in marks:
-                sample = next(one for one in session.catalogue.samples() if one.task)
+                sample = next(one for one in session.catalogue.samples() if one.task == "tagging")
                 marks["click"] = time.perf_counter()
                 window.start_sample(sample.id)
 

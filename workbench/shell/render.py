@@ -119,7 +119,7 @@ class Scene:
         from workbench.project import Project
 
         session = self.window.session
-        sample = next(sample for sample in session.catalogue.samples() if sample.task)
+        sample = next(sample for sample in session.catalogue.samples() if sample.task == "tagging")
         records = []
         for i, record in enumerate(sample.factory.resolve()()):
             if i >= SENTENCES:
