@@ -6,7 +6,7 @@ import re
 
 from workbench.api import Record, TextPair
 
-LONG_LINE = 300
+LONG_LINE = 400
 """Characters beyond which a line is cut into sentences."""
 LONGEST_PIECE = 600
 """Characters no source is longer than: what is typed without an end is cut between two words, or anywhere."""
