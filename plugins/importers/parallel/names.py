@@ -42,6 +42,8 @@ def counterparts(path: Path) -> list[tuple[str, str, Path]]:
     if path.suffix.lower() in _ONE_FILE:
         return []
     own = parts_of(path)
+    if not any(map(is_language, own[1:])):
+        return []  # nor is the folder looked through
     try:
         siblings = sorted(other for other in path.parent.iterdir() if other.is_file() and other.name != path.name)
     except OSError:
