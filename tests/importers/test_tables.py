@@ -13,8 +13,8 @@ from workbench_plugins.importers.tables import LABELLED, PAIRS, TEXTS
 
 from workbench.api import Importer, LabelledText, Record, Sniff, Text, TextPair, WorkbenchError
 from workbench.data import DatasetStore, ReplaceRecord
-from workbench.data.exporting import export_dataset
-from workbench.data.importing import ImportReport, import_file
+from workbench.data.exporting import export_dataset, export_splits
+from workbench.data.importing import ImportReport, import_file, import_files
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 TSV = b"a fine film\t1\nnot my cup\t0\nit works well\t1\nthis is dull\t0\n"
@@ -246,6 +246,17 @@ def test_a_table_can_be_exported_in_another_form(store: DatasetStore, tmp_path: 
     assert json.loads(objects[1]) == {"text": 'he said "no"', "label": "neg"}
     tabs = exported(store, tmp_path / "out.tsv", "table-labelled-tsv")
     assert tabs.startswith(b"text\tlabel\ngood, really\tpos\n")
+
+
+def test_each_split_is_exported_under_the_name_it_came_with(store: DatasetStore, tmp_path: Path) -> None:
+    files = [(tmp_path / f"{name}.tsv", name) for name in ("train", "test")]
+    for path, name in files:
+        path.write_bytes(TSV.replace(b"film", name.encode()))
+    import_files(store, LABELLED, files)
+    exporter = next(one for one in EXPORTERS if one.id == "table-labelled")
+    export_splits(store, 1, exporter, tmp_path / "out")
+    for path, _ in files:
+        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
 
 
 # --- Parquet

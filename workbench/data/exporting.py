@@ -91,7 +91,10 @@ def export_splits(
     cancelled: Callable[[], bool] | None = None,
 ) -> list[ExportReport]:
     """Write every split as a file of its own into ``folder``, named as it was imported, or after the split."""
-    sources = store.dataset(dataset_id).format.get("sources", [])
+    imported = store.dataset(dataset_id).format
+    sources = imported.get("sources", [])
+    # a table goes out as it came, whatever its exporter is otherwise called after
+    as_it_came = exporter.id == imported.get("importer") and all(one.get("kind") == "table" for one in sources)
     names = {str(source.get("split", "")): str(source.get("file", "")) for source in sources}
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +103,7 @@ def export_splits(
             store,
             dataset_id,
             exporter,
-            folder / _file_name(names.get(split, ""), split, exporter.suffix),
+            folder / _file_name(names.get(split, ""), split, exporter.suffix, as_it_came),
             split,
             options=options,
             progress=progress,
@@ -110,6 +113,6 @@ def export_splits(
     ]
 
 
-def _file_name(imported: str, split: str, suffix: str) -> str:
+def _file_name(imported: str, split: str, suffix: str, keep: bool) -> str:
     plain = bool(imported) and re.fullmatch(r"[\w.\- ]+", imported) is not None
-    return imported if plain and Path(imported).suffix == suffix else f"{split or 'rest'}{suffix}"
+    return imported if plain and (keep or Path(imported).suffix == suffix) else f"{split or 'rest'}{suffix}"
