@@ -273,7 +273,7 @@ class UseStage(Stage):
         self.results.show_results(str(value.get("result_kind", "")), list(value.get("results", ())), self._asked)
         epoch = value.get("epoch")
         learning = "learning, " if is_live(self.session) else ""
-        self.status.setText(f"{learning}epoch {epoch}" if epoch else "")
+        self.status.setText(f"{learning}{self.session.run_view.unit} {epoch}" if epoch else "")
         self.export_button.setEnabled(bool(self.results.results))
         self.state_changed.emit()
         self._ask_again()
