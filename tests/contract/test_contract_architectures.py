@@ -105,8 +105,10 @@ def test_a_trace_holds_the_states_of_the_forward_pass(encoder: Encoder, x: torch
         layers = encoder.trace(x[row : row + 1], length)
     assert layers
     assert len({(layer.name, layer.direction) for layer in layers}) == len(layers)
+    assert layers[0].direction, "something is recurrent"
     for layer in layers:
-        assert layer.direction in ("forward", "backward")
+        assert layer.direction in ("forward", "backward", "")
+        assert layer.direction or not layer.gates, "what carries nothing from step to step has no gates"
         assert layer.states.shape[0] == length
         units = next(iter(layer.gates.values()), layer.states).shape  # a projected state is narrower than its gates
         for name, values in {**layer.gates, "cell": layer.cell}.items():

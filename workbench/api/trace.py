@@ -18,7 +18,7 @@ _OPTIONAL = ("outputs", "attention", "gradient", "gradient_steps", "parents")
 
 @dataclass(frozen=True, slots=True)
 class LayerTrace:
-    """One recurrent layer in one direction.
+    """One recurrent layer in one direction, "forward" or "backward"; "" for what each step makes by itself.
 
     ``states`` (T, H) are in the order of the sequence for both directions. ``gates`` maps a gate's name
     ("input", "forget", "output", "candidate", "reset", "update") to (T, H); ``cell`` is (T, H) or None.
