@@ -8,6 +8,7 @@ import time
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from workbench.data.edits import Change
 
@@ -83,8 +84,12 @@ def entries(connection: sqlite3.Connection, dataset_id: int, limit: int) -> list
     return [HistoryEntry(row[0], row[1], row[2], bool(row[3])) for row in reversed(rows)]
 
 
+LONG_BODY = 4096
+"""Characters from which on the new body of a record is kept as what differs from the old one (a point of a series)."""
+
+
 def _dump(changes: Sequence[Change]) -> bytes:
-    plain = [[c.record_id, _plain(c.before), _plain(c.after)] for c in changes]
+    plain = [[c.record_id, _plain(c.before), _shortened(c.before, _plain(c.after))] for c in changes]
     return zlib.compress(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode("utf-8"), 1)
 
 
@@ -93,4 +98,39 @@ def _plain(columns: object) -> object:
 
 
 def _load(data: bytes) -> list[Change]:
-    return [Change(number, before, after) for number, before, after in json.loads(zlib.decompress(data))]
+    return [
+        Change(number, before, _restored(before, after)) for number, before, after in json.loads(zlib.decompress(data))
+    ]
+
+
+def _shortened(before: object, after: object) -> object:
+    """``after`` with a long body as [characters kept at the beginning, what is new, characters kept at the end]."""
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        return after
+    old, new = before.get("body"), after.get("body")
+    if not (isinstance(old, str) and isinstance(new, str)) or min(len(old), len(new)) < LONG_BODY:
+        return after
+    head = _shared(old, new)
+    tail = _shared(old[head:][::-1], new[head:][::-1])
+    return {**after, "body": [head, new[head : len(new) - tail], tail]}
+
+
+def _restored(before: Any, after: Any) -> Any:
+    """The inverse of :func:`_shortened`."""
+    if not isinstance(after, dict) or not isinstance(after.get("body"), list):
+        return after
+    head, middle, tail = after["body"]
+    old = before["body"]
+    return {**after, "body": old[:head] + middle + (old[len(old) - tail :] if tail else "")}
+
+
+def _shared(a: str, b: str) -> int:
+    """How many characters two texts have in common at their beginning: halves are compared, not characters."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
