@@ -438,9 +438,9 @@ def test_a_link_to_a_part_scrolls_to_its_heading(qtbot: Any) -> None:
     assert dialog.page() == "data"
     assert bar.value() > 0
     assert at_the_top() == "Splits"
-    dialog.browser.anchorClicked.emit(QUrl("#undo"))
+    dialog.browser.anchorClicked.emit(QUrl("#editing"))
     assert dialog.page() == "data"
-    assert at_the_top() == "Undo"
+    assert at_the_top() == "Editing"
     dialog.browser.anchorClicked.emit(QUrl("#no-such-part"))
     assert bar.value() == 0
 
