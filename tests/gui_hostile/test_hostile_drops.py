@@ -183,7 +183,7 @@ def test_a_sentence_of_eight_thousand_words_is_shown_and_labelled(
     view.start()
     qtbot.waitUntil(lambda: session.dataset is not None)
     stage: Any = window.pages.stage("data")
-    assert stage.head.subtitle.text().startswith("1 record ")
+    assert stage.head.subtitle.text().startswith("1 tagged sentence ")
     editor = window.findChild(SentenceEditor)
     assert editor is not None
     window.grab()
