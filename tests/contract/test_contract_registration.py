@@ -123,7 +123,8 @@ def test_a_sample_states_its_licence_and_yields_records(sample: Sample) -> None:
         assert expected.from_json(json.loads(json.dumps(record.to_json()))) == record
         seen[split] = seen.get(split, 0) + 1
     assert seen.get("train", 0) > 0
-    assert seen.get("validation", 0) > 0
+    if sample.record != "series":  # a series is cut by time: it holds its own validation part
+        assert seen.get("validation", 0) > 0
     if sample.task:
         assert catalogue.task(sample.task).record == sample.record
     if sample.architecture:

@@ -117,7 +117,7 @@ def backtest_of(
                 future=future,
                 level=level,
             )
-            scores = abs(told.truth - told.mean)
+            scores = abs(_log(told.truth) - _log(told.mean)) if params.log else abs(told.truth - told.mean)
     return run_backtest(
         series,
         predict,
@@ -132,7 +132,14 @@ def backtest_of(
         scores=scores,
         targets=targets,
         future=future,
+        relative=params.log,
     )
+
+
+def _log(values: Any) -> Any:
+    import numpy as np
+
+    return np.log(np.where(values > 0, values, np.nan))
 
 
 def predictor_of(predictor: Predictor, *, simple: bool = True) -> Predict:

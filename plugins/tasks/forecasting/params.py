@@ -88,17 +88,23 @@ class SeriesParams(Params):
     train: float = option(
         0.0,
         ge=0,
+        le=1e9,
         what="Length of the training part: a share below 1, or steps; 0 is what the others leave over.",
         typical="0",
     )
     validation: float = option(
         0.15,
         ge=0,
+        le=1e9,
         what="Length of the validation part: a share below 1, or steps.",
         typical="0.15, or twice the horizon",
     )
     test: float = option(
-        0.15, ge=0, what="Length of the test part: a share below 1, or steps.", typical="0.15, or the horizon"
+        0.15,
+        ge=0,
+        le=1e9,
+        what="Length of the test part: a share below 1, or steps.",
+        typical="0.15, or the horizon",
     )
     validation_from: str = option(
         "", advanced=True, what="Date (2017-07-01) or time at which validation begins; empty goes by length."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.api import Catalogue, WorkbenchError
-from workbench.cli.backtesting import backtest_of
+from workbench.cli.backtesting import backtest_of, refitting
 from workbench.cli.benchmarks.common import DATASET, import_data, machine, table
 from workbench.cli.benchmarks.quality import Notice
 
@@ -101,6 +101,8 @@ def _one(
         stride=int(options.get("stride", 1)),
         count=int(options.get("count", 0)),
         level=level,
+        refit=refitting(predictor, catalogue) if options.get("refit") else None,
+        refit_every=int(options.get("refit", 0)),
     )
     return {
         "title": series["title"],

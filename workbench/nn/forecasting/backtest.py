@@ -74,13 +74,15 @@ def backtest(
     scores: NDArray[Any] | None = None,
     targets: Sequence[str] = (),
     future: Sequence[str] = (),
+    relative: bool = False,
 ) -> Backtest:
     """Foretell ``horizon`` steps at ``first`` and every ``stride`` steps after it (``count`` times, 0: to the end).
 
     ``context`` is how many steps of the past the model reads. With ``refit`` the model is fitted on all steps before
     the origin, anew every ``refit_every`` origins (0: once, at the first). ``scores`` (n, H, C) are absolute errors
     made before the first origin (on a validation split), for the first intervals. ``future`` names the channels that
-    stay known after the origin. :class:`WorkbenchError` where no origin has a whole horizon after it.
+    stay known after the origin. ``relative`` measures errors (``scores`` too) on logarithms: intervals then grow with
+    the level. :class:`WorkbenchError` where no origin has a whole horizon after it.
     """
     origins = np.arange(first, series.size() - horizon + 1, stride, dtype=np.int64)
     origins = origins[:count] if count else origins
@@ -105,7 +107,11 @@ def backtest(
     steps = origins[:, None] + np.arange(horizon)
     truth = series.values[:, columns][steps]
     mean = np.array([forecast.mean for forecast in found])
-    lower, upper = adaptive_intervals(mean, truth, origins, level, scores)
+    if relative:
+        logs = [np.log(np.where(values > 0, values, np.nan)) for values in (mean, truth)]
+        lower, upper = (np.exp(limit) for limit in adaptive_intervals(logs[0], logs[1], origins, level, scores))
+    else:
+        lower, upper = adaptive_intervals(mean, truth, origins, level, scores)
     names = found[0].baselines
     return Backtest(
         series.name,
@@ -140,14 +146,16 @@ def adaptive_intervals(
     level: float,
     scores: NDArray[Any] | None = None,
     *,
-    rate: float = 0.02,
+    rate: float = 0.0,
 ) -> tuple[Double, Double]:
     """(lower, upper), (N, H, C) each, of forecasts ``mean`` at ``origins``: from errors observed before each origin.
 
     Step h of a forecast made at t is observed at t + h, so at an origin the errors of step h are those of origins at
-    least h + 1 steps earlier. NaN while none is known.
+    least h + 1 steps earlier. NaN while none is known. ``rate`` is how fast the level moves with hits and misses; 0
+    chooses it by how many origins there are to learn it in (0.02 for many, 0.1 for fewer than 50).
     """
     count, horizon = mean.shape[:2]
+    rate = rate or min(0.1, max(0.02, 5.0 / count))
     error = np.abs(mean - truth)
     conformal = AdaptiveConformal(level, mean.shape[1:], rate=rate, first=scores)
     widths = np.full_like(mean, np.nan)
