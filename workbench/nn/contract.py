@@ -95,7 +95,7 @@ class Encoded:
     zeros. ``final`` (B, H): the last valid state of each direction, concatenated; a tree's root. ``state`` is what
     truncated back-propagation carries on. An encoder-decoder adds its ``memory`` (what its encoder yielded) and, where
     it attends, ``attention`` (B, T', S); without targets its ``states`` are those of its encoder. ``penalty`` is what
-    the network wants added to the summed loss in training (coverage), a scalar.
+    the network wants added to the summed loss in training (coverage), a scalar: the engine adds it, no head does.
     """
 
     states: Tensor

@@ -24,10 +24,9 @@ class VocabularyHead(SymbolHead):
     """``forward`` yields the (dropped) states (B, T, H); scores are made piece by piece, where they are needed.
 
     ``targets`` names the field of the batch with the gold symbols (B, T) int64, one for each of the ``Encoded``'s
-    ``lengths``. The loss is summed over symbols; in training it has ``label_smoothing`` and what the network asks for
-    besides (``Encoded.penalty``), in evaluation neither, so that it means a perplexity. ``softmax`` "adaptive" takes
-    symbols ordered by falling frequency and has its own ``cutoffs``. With ``embedding_size`` E the weights may be tied
-    to an embedder's (see :meth:`tie`).
+    ``lengths``. The loss is summed over symbols; ``label_smoothing`` is part of it in training only, so that in
+    evaluation it means a perplexity. ``softmax`` "adaptive" takes symbols ordered by falling frequency and has its own
+    ``cutoffs``. With ``embedding_size`` E the weights may be tied to an embedder's (see :meth:`tie`).
     """
 
     def __init__(
@@ -87,8 +86,6 @@ class VocabularyHead(SymbolHead):
     def loss(self, outputs: Tensor, encoded: Encoded, batch: Batch) -> LossSum:
         states, targets = self._real(outputs, encoded, batch)
         total = self.output.loss(states, targets, self.label_smoothing if self.training else 0.0)
-        if self.training and encoded.penalty is not None:
-            total = total + encoded.penalty.to(total.dtype)
         return LossSum(total, int(encoded.lengths.sum()))
 
     @torch.no_grad()

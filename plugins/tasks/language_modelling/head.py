@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from workbench_plugins.tasks.language_modelling.params import LanguageModellingParams
 
-from workbench.nn.contract import Batch, Encoded, LossSum
+from workbench.nn.contract import Batch, Encoded
 from workbench.nn.heads import VocabularyHead
 from workbench.nn.symbols import AdaptiveSoftmax
 
@@ -56,7 +56,3 @@ class LanguageHead(VocabularyHead):
             penalty = penalty * int(encoded.lengths.sum())
             encoded.penalty = penalty if encoded.penalty is None else encoded.penalty + penalty
         return states
-
-    def loss(self, outputs: Tensor, encoded: Encoded, batch: Batch) -> LossSum:
-        states, targets = self._real(outputs, encoded, batch)
-        return LossSum(self.output.loss(states, targets, 0.0), int(encoded.lengths.sum()))
