@@ -103,7 +103,7 @@ def test_smoothing_is_for_training_only_and_the_networks_penalty_is_left_to_the_
     assert not torch.isclose(training, plain)
     encoded.penalty = torch.tensor(3.0)
     again = head.train().loss(encoded.states, encoded, batch).total
-    torch.testing.assert_close(again, training)  # the engine adds it to what is differentiated: here it would count twice
+    torch.testing.assert_close(again, training)  # the engine adds it: here it would count twice
 
 
 class Words(Embedder):
