@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import blas, cho_factor, cho_solve, eigh, lstsq
+from scipy.linalg import cho_factor, cho_solve, eigh, lstsq
 
 from workbench.api import WorkbenchError
 
@@ -30,8 +30,7 @@ class RidgeSums:
     """Running X'X, X'Y, Y'Y and sums of (rows, features) and (rows, targets)."""
 
     def __init__(self, features: int, targets: int) -> None:
-        # Fortran order: BLAS accumulates into the upper triangle in place
-        self._gram = np.zeros((features, features), order="F")
+        self._gram = np.zeros((features, features))
         self._cross = np.zeros((features, targets))
         self._square = 0.0
         self._sum_x = np.zeros(features)
@@ -63,7 +62,8 @@ class RidgeSums:
             part = x[start : start + PIECE].astype(np.float64)
             part -= shift
             goal = np.asarray(y[start : start + PIECE], dtype=np.float64)
-            self._gram = blas.dsyrk(1.0, part.T, beta=1.0, c=self._gram, overwrite_c=1)
+            # NumPy sees the symmetric product and, unlike SciPy's BLAS, lets other threads run Python meanwhile
+            self._gram += part.T @ part
             self._cross += part.T @ goal
             self._square += float((goal**2).sum())
             self._sum_x += part.sum(axis=0)
