@@ -28,8 +28,8 @@ def write_parallel(records: _Records, format: _Format, layers: Any, path: Path, 
     boms = first.get("bom", (False, False))
     with (
         atomic_path(target_path(path, first.get("languages", ()))) as other,
-        _encoded(path, {**first, "bom": boms[0]}) as source_file,
-        _encoded(other, {**first, "bom": boms[1]}) as target_file,
+        _EncodedFile(path, {**first, "bom": boms[0]}) as source_file,
+        _EncodedFile(other, {**first, "bom": boms[1]}) as target_file,
     ):
         lines = [_Lines(side, sources) for side in (0, 1)]
         for stored in records:
@@ -77,7 +77,7 @@ def write_po(records: _Records, format: _Format, layers: Any, path: Path, option
     first = next((source for source in sources if source), {})
     newline = first.get("newline", "\n")
     written = False
-    with _encoded(path, first) as file:
+    with _EncodedFile(path, first) as file:
         for stored in records:
             source = _source_of(stored, sources)
             pair = _pair(stored)
@@ -191,7 +191,7 @@ def _pair(stored: StoredRecord) -> TextPair:
     return stored.record
 
 
-class _encoded:  # noqa: N801  (used as a function)
+class _EncodedFile:
     """An open text file in a format's encoding; what it cannot hold is said in words."""
 
     def __init__(self, path: Path, source: _Format) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ _SPLIT_WORDS = {"train": "train", "training": "train", "dev": "validation", "val
 _BLANK_LINES = 0.05
 
 
-class TableStream:
+class TableStream(ABC):
     """Records with their source line; subclasses say which columns they need and what they make of their cells."""
 
     roles: ClassVar[tuple[str, ...]]
@@ -69,12 +70,13 @@ class TableStream:
                 Finding("columns", "info", f"The column {name} holds lists or the like; it is not kept for export.")
             )
 
+    @abstractmethod
     def _choose(self, profiles: Sequence[Profile]) -> Sequence[int | None]:
         """A column for each role, None where none is recognised."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _record(self, cells: Sequence[str | None]) -> Record:
-        raise NotImplementedError
+        """What the cells of the roles make."""
 
     def position(self) -> tuple[int, int]:
         return self._form.position()

@@ -5,16 +5,20 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.api import Catalogue, WorkbenchError
+from workbench.api import Catalogue, Record, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.data.store import DatasetStore
+    from workbench.engine.loop import Trainer
+    from workbench.runs.config import RunConfig
 
 DATA_VARIABLE = "RECURRA_DATA"
 DATASET = "benchmark"
@@ -118,3 +122,39 @@ def _cell(value: object) -> str:
             return f"{value:.2g}"
         return f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}"
     return "" if value is None else str(value)
+
+
+@contextmanager
+def trainer_in_turns(config: RunConfig, catalogue: Catalogue, records: Sequence[Record]) -> Iterator[Trainer]:
+    """The engine's trainer of ``config``, ready for its first step on ``records``; nothing of it is kept afterwards."""
+    import torch
+
+    from workbench.engine.checkpoint import CheckpointFolder
+    from workbench.engine.compose import compose, make_task
+    from workbench.engine.controls import Controls
+    from workbench.engine.data import ListSource, prepare
+    from workbench.engine.evaluate import Metrics
+    from workbench.engine.loop import Trainer
+    from workbench.runs import ControlReader, JournalWriter
+    from workbench.runs.folder import RunFolder
+
+    before = torch.get_num_threads()
+    with tempfile.TemporaryDirectory(prefix="recurra-benchmark-") as folder:
+        spec, task = make_task(config, catalogue)
+        prepared = prepare(ListSource({"train": records}), config.data, task)
+        run = RunFolder.create(Path(folder), config)
+        try:
+            torch.set_num_threads(config.training.threads)
+            with JournalWriter(run.journal_path, run.id) as journal:
+                yield Trainer(
+                    config=config,
+                    model=compose(config, catalogue, prepared.codec),
+                    train=prepared.train,
+                    validation=None,
+                    metrics=Metrics.of(spec.metrics, catalogue),
+                    journal=journal,
+                    controls=Controls(ControlReader(run.control_path), journal),
+                    checkpoints=CheckpointFolder(run.checkpoints),
+                )
+        finally:
+            torch.set_num_threads(before)

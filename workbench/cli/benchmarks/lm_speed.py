@@ -8,16 +8,15 @@ whatever else the machine does falls on both, and their losses must agree step b
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.api import Catalogue, Text
 from workbench.cli.benchmarks import specification
-from workbench.cli.benchmarks.common import data_files, default_catalogue, machine, table
+from workbench.cli.benchmarks.common import data_files, default_catalogue, machine, table, trainer_in_turns
 
 if TYPE_CHECKING:
     from workbench.engine.loop import Trainer
@@ -203,22 +202,11 @@ def _records(data: Path | str | None, sentences: int) -> list[Text]:
     return found[:sentences] if sentences else found
 
 
-@contextmanager
 def _trainer(
     catalogue: Catalogue, records: list[Text], softmax: str, threads: int, hidden_size: int
-) -> Iterator[Trainer]:
+) -> AbstractContextManager[Trainer]:
     """The engine's trainer, ready for its first step; nothing of it is kept afterwards."""
-    import torch
-
-    from workbench.engine.checkpoint import CheckpointFolder
-    from workbench.engine.compose import compose, make_task
-    from workbench.engine.controls import Controls
-    from workbench.engine.data import ListSource, prepare
-    from workbench.engine.evaluate import Metrics
-    from workbench.engine.loop import Trainer
-    from workbench.runs import ControlReader, JournalWriter
     from workbench.runs.config import parse_config
-    from workbench.runs.folder import RunFolder
 
     params = {"units": "words", "word_boundaries": "spaces", "vocabulary_size": 20_000, "chunk": CHUNK}
     params |= {"embedding_size": hidden_size, "softmax": softmax, "tied": False, "input_dropout": 0.0}
@@ -236,23 +224,4 @@ def _trainer(
             },
         }
     )
-    before = torch.get_num_threads()
-    with tempfile.TemporaryDirectory(prefix="recurra-benchmark-") as folder:
-        spec, task = make_task(config, catalogue)
-        prepared = prepare(ListSource({"train": records}), config.data, task)
-        run = RunFolder.create(Path(folder), config)
-        try:
-            torch.set_num_threads(threads)
-            with JournalWriter(run.journal_path, run.id) as journal:
-                yield Trainer(
-                    config=config,
-                    model=compose(config, catalogue, prepared.codec),
-                    train=prepared.train,
-                    validation=None,
-                    metrics=Metrics.of(spec.metrics, catalogue),
-                    journal=journal,
-                    controls=Controls(ControlReader(run.control_path), journal),
-                    checkpoints=CheckpointFolder(run.checkpoints),
-                )
-        finally:
-            torch.set_num_threads(before)
+    return trainer_in_turns(config, catalogue, records)
