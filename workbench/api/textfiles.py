@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -47,7 +47,7 @@ class TextFile:
         self.newline = _first_newline(head, self.encoding)
         self._raw: io.FileIO | None = None
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Generator[str, None, None]:
         with self._opened() as text:
             first = next(text, "")
             self._begun = True

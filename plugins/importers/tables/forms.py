@@ -6,6 +6,7 @@ import csv
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -73,11 +74,12 @@ def head_lines(file: TextFile) -> list[str]:
     """The first lines of a file, some ten thousand characters."""
     lines: list[str] = []
     characters = 0
-    for line in file:
-        lines.append(line)
-        characters += len(line)
-        if characters > HEAD_CHARACTERS or len(lines) >= HEAD_LINES:
-            break
+    with closing(iter(file)) as source:
+        for line in source:
+            lines.append(line)
+            characters += len(line)
+            if characters > HEAD_CHARACTERS or len(lines) >= HEAD_LINES:
+                break
     return lines
 
 
@@ -130,10 +132,15 @@ class DelimitedForm:
         return [row for row in self._sample[1 if self.headed else 0 :] if len(row) == width]
 
     def rows(self, wanted: Sequence[int], bad: Bad) -> Iterator[Row]:
+        # closed here and now: what stops an import in the middle may keep this frame alive for long
+        with closing(iter(self._file)) as source:
+            yield from self._rows(source, wanted, bad)
+
+    def _rows(self, source: Iterator[str], wanted: Sequence[int], bad: Bad) -> Iterator[Row]:
         seen: list[str] = []
 
         def lines() -> Iterator[str]:
-            for line in self._file:
+            for line in source:
                 seen.append(line)
                 yield line
 
@@ -227,9 +234,13 @@ class JsonForm:
         return [[as_cell(value_at(value, name)) for name in self.names] for value in self._head]
 
     def rows(self, wanted: Sequence[int], bad: Bad) -> Iterator[Row]:
+        with closing(iter(self._file)) as source:
+            yield from self._rows(source, wanted, bad)
+
+    def _rows(self, source: Iterator[str], wanted: Sequence[int], bad: Bad) -> Iterator[Row]:
         names = [self.names[i] for i in wanted]
         before = ""
-        for number, line in enumerate(self._file, start=1):
+        for number, line in enumerate(source, start=1):
             if not line.strip():
                 before += line
                 continue
