@@ -37,7 +37,7 @@ def demo(
         if problem := display_problem():
             typer.echo(f"{problem}; or: recurra demo {name} --headless", err=True)
             raise typer.Exit(1)
-    folder, status = project or _default_folder(sample), 0
+    folder = project or _default_folder(sample)
     from workbench.cli.data import open_or_create
     from workbench.cli.train import make_config
 
@@ -46,14 +46,16 @@ def demo(
         values = run_values(sample, dataset)
         if max_epochs is not None:
             values.setdefault("training", {})["max_epochs"] = max_epochs
-        run = opened.new_run(make_config(context, values))
-        if headless:
-            from workbench.cli.training import train_here
-
-            context.console().print(f"project {folder}", markup=False)
-            status = train_here(context, opened, run)
+        run_path = opened.new_run(make_config(context, values)).path
     if headless:
-        raise typer.Exit(status)  # not before the project is closed: leaving it early would take it away again
+        from workbench.cli.training import train_here
+        from workbench.runs.folder import RunFolder
+
+        # the project is whole now: what ends the training early, Ctrl+C too, takes nothing of it away
+        with context.open_project(folder) as opened:
+            context.console().print(f"project {folder}", markup=False)
+            status = train_here(context, opened, RunFolder.open(run_path))
+        raise typer.Exit(status)
     from workbench.cli.window import show
 
     show(folder, safe_mode=context.safe_mode)
