@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from workbench.api import Cancelled, WorkbenchError
+from workbench.cli.benchmarks.memory import render
 from workbench.engine.jobs import make_handlers
 from workbench.engine.memory_bench import Contestant, contestants, measure_memory, sized
 from workbench.engine.memory_tasks import DEPTH, LADDER, TASKS, MemoryTask
@@ -136,6 +137,34 @@ def test_a_row_tells_how_far_each_network_came_within_its_time(catalogue: Any) -
 def test_a_network_solves_what_it_has_time_for(catalogue: Any) -> None:
     result = measure_memory(catalogue, budget=20, weights=1500, only=("lstm",), tasks=("parity",), longest=8)
     assert result["rows"][0]["solved"] == {"parity": 8}, "it ends early where nothing longer is left"
+
+
+def test_of_several_seeds_the_median_counts_and_each_is_kept(catalogue: Any) -> None:
+    told: list[tuple[int, int, str]] = []
+    options: dict[str, Any] = {"weights": 1500, "only": ("lstm",), "tasks": ("parity",), "longest": 8}
+    result = measure_memory(
+        catalogue,
+        budget=0.5,
+        seeds=3,
+        progress=lambda done, total, what, so_far: told.append((done, total, what)),
+        **options,
+    )
+    (row,) = result["rows"]
+    assert result["seeds"] == [7, 8, 9]
+    assert len(row["solved_by_seed"]["parity"]) == 3
+    assert row["solved"]["parity"] == sorted(row["solved_by_seed"]["parity"])[1]
+    assert [what for _, _, what in told[:3]] == [f"LSTM: Parity, seed {seed}" for seed in (7, 8, 9)]
+    assert told[-1][:2] == (3, 3)
+    with pytest.raises(WorkbenchError, match="seed"):
+        measure_memory(catalogue, budget=0.1, seeds=0, **options)
+
+
+def test_the_table_shows_the_median_between_the_shortest_and_the_longest() -> None:
+    row = {"title": "LSTM", "parameters": 1000, "steps_per_second": 10.0, "solved": {"a": 8, "b": 0}}
+    row["solved_by_seed"] = {"a": [20, 0, 8], "b": [0, 0, 0]}
+    tasks = [{"id": name, "title": name, "what": name, "measure": "all right"} for name in "ab"]
+    shown = render({"rows": [row], "tasks": tasks, "ladder": [3, 8, 20], "left_out": []}).splitlines()[2]
+    assert [cell.strip() for cell in shown.strip("|").split("|")][2:4] == ["8 (– to ≥ 20)", "–"]
 
 
 def test_a_readout_in_closed_form_is_measured_too(catalogue: Any) -> None:

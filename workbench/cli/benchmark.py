@@ -21,6 +21,7 @@ def benchmark(
     variant: Annotated[str, typer.Option(help="Quality: measure this variant instead.")] = "",
     threads: Annotated[int, typer.Option(help="CPU threads (default: as the benchmark says).")] = 0,
     budget: Annotated[float, typer.Option(help="Memory: seconds of computing for each network and problem.")] = 0.0,
+    seeds: Annotated[int, typer.Option(help="Memory: how many seeds; the median counts.")] = 1,
     peer_python: Annotated[str, typer.Option(help="Speed of the tagger: a Python that has flair.")] = "",
 ) -> None:
     """Measure the quality or the speed of a part, side by side with what it is compared to; or how long each network
@@ -30,7 +31,7 @@ def benchmark(
     context: CliContext = ctx.obj
     console = context.console()
     if kind == "memory":
-        _memory(context, name, budget, as_json)
+        _memory(context, name, budget, seeds, as_json)
         return
     if not name:
         for known, summary in benchmarks.available(kind).items():
@@ -54,7 +55,7 @@ def benchmark(
         typer.echo(result["table"])
 
 
-def _memory(context: CliContext, names: str, budget: float, as_json: bool) -> None:
+def _memory(context: CliContext, names: str, budget: float, seeds: int, as_json: bool) -> None:
     """How long each network remembers; what is measured is told on standard error while it runs."""
     from workbench.cli.benchmarks.memory import measure
 
@@ -62,6 +63,7 @@ def _memory(context: CliContext, names: str, budget: float, as_json: bool) -> No
     result = measure(
         names,
         budget=budget,
+        seeds=seeds,
         catalogue=context.plugins().catalogue,
         notice=lambda text: told.print(f"{text} …", markup=False),
     )

@@ -3,11 +3,12 @@
 Equal means: as many weights (within a tenth), as much process time on one thread, the same learning rate and batch
 size. A network begins with short sequences and goes on to the next length, with what it has learned, as soon as it
 solves the present one; where it stands when its time is up is its result. A network whose readout is solved in closed
-form is fitted anew at each length.
+form is fitted anew at each length. With several seeds the (lower) median counts, and every seed's length is kept.
 """
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -125,11 +126,14 @@ def measure_memory(
     only: Sequence[str] = (),
     tasks: Sequence[str] = (),
     seed: int = 7,
+    seeds: int = 1,
     longest: int = LADDER[-1],
     progress: Progress = lambda done, total, what, so_far: None,
     check: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Measure every contestant (or ``only`` those ids) on every problem (or those ``tasks``); a plain JSON object.
+
+    Each is measured with the ``seeds`` seeds from ``seed`` on, ``budget`` process seconds for each of them.
 
     ``check`` is called between two training steps and may raise to cancel. One thread, on the CPU; the process's
     thread count and random state are afterwards as they were.
@@ -146,12 +150,15 @@ def measure_memory(
         "benchmark": "memory",
         "budget": budget,
         "weights": weights,
+        "seeds": list(range(seed, seed + seeds)),
         "ladder": [length for length in LADDER if length <= longest],
         "tasks": [{"id": t.id, "title": t.title, "what": t.what, "measure": t.measure} for t in chosen],
         "rows": rows,
         "left_out": left_out,
     }
-    total, done = len(who) * len(chosen), 0
+    if seeds < 1:
+        raise WorkbenchError("The memory bench needs a seed.", why=f"{seeds} were asked for.", fix="Ask for 1 or more.")
+    total, done = len(who) * len(chosen) * seeds, 0
     with _one_thread(), preserved_random_state():
         for one in who:
             row: dict[str, Any] = {
@@ -161,24 +168,29 @@ def measure_memory(
                 "date": datetime.now(UTC).isoformat(timespec="seconds"),
                 "budget": budget,
                 "solved": {},
+                "solved_by_seed": {},
                 "sizes": {},
             }
             try:
                 for task in chosen:
-                    progress(done, total, f"{one.title}: {task.title}", result)
-                    torch.manual_seed(seed)
-                    network, size, count = sized(one, task.inputs, weights)
-                    row["sizes"][task.id], row["parameters"] = size, count
-                    bench = _Climb(network, task, one.architecture, budget, seed, longest, check)
-                    row["solved"][task.id] = bench.run()
-                    done += 1
+                    lengths: list[int] = []
+                    for drawn in result["seeds"]:
+                        which = f", seed {drawn}" if seeds > 1 else ""
+                        progress(done, total, f"{one.title}: {task.title}{which}", result)
+                        torch.manual_seed(drawn)
+                        network, size, count = sized(one, task.inputs, weights)
+                        row["sizes"][task.id], row["parameters"] = size, count
+                        lengths.append(_Climb(network, task, one.architecture, budget, drawn, longest, check).run())
+                        done += 1
+                    row["solved"][task.id] = statistics.median_low(lengths)
+                    row["solved_by_seed"][task.id] = lengths
                 row["memory_span"] = row["solved"].get(SPAN_TASK)
                 row["steps_per_second"] = _speed(one, weights, check)
             except Cancelled:
                 raise
             except WorkbenchError as error:
                 left_out.append({"id": one.id, "title": one.title, "reason": str(error)})
-                done = (who.index(one) + 1) * len(chosen)
+                done = (who.index(one) + 1) * len(chosen) * seeds
                 continue
             rows.append(row)
             progress(done, total, one.title, result)
