@@ -52,8 +52,8 @@ def test_rows_are_described_with_their_own_options_and_bounds() -> None:
 @pytest.mark.parametrize(
     ("stack", "words"),
     [
-        ([PLAIN, {"hidden_size": 0}], "stack.2.hidden_size: Input should be greater than or equal to 1 (got 0)."),
-        ([{"hidden_size": 9000}], "stack.1.hidden_size: Input should be less than or equal to 8192"),
+        ([PLAIN, {"hidden_size": 0}], "stack.2.hidden_size: 0 is too small, it must be at least 1."),
+        ([{"hidden_size": 9000}], "stack.1.hidden_size: 9,000 is too large, it must be at most 8,192 units."),
         ([{"subsampling": 99}], "stack.1.subsampling"),
         ([{"cell": "transformer"}], "stack.1.cell"),
         ([], "stack: there must be more of them"),

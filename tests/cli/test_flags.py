@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from workbench.api import Params, option
-from workbench.cli.flags import Section, flags_of, merge, with_flags
+from workbench.cli.flags import Section, flags_of, merge, real, whole, with_flags
 
 
 class NetParams(Params):
@@ -74,6 +74,52 @@ def test_help_says_what_unit_default_and_typical() -> None:
 def test_what_is_wrong_or_ambiguous_is_refused(words: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="Usage"):
         call(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--hidden-size", "many"), "a whole number is expected (got 'many'). Change the value to a whole number, at "
+         "least 1. Typical: 100 to 300."),
+        (("--task-dropout", "half"), "a number is expected (got 'half'). Change the value to a number, at least 0 and"),
+        (("--sizes", "3", "--sizes", "x"), "a whole number is expected (got 'x'). Change the value to a list of whole"),
+        (("--cell", "rnn"), "there is no choice 'rnn'. Change the value to one of lstm, gru."),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_read_is_told_with_what_may_be_written(words: tuple[str, ...], told: str) -> None:
+    with pytest.raises(ValueError, match="Usage") as refused:
+        call(*words)
+    shown = " ".join(str(refused.value).replace("│", " ").split())
+    assert told in shown
+    assert words[0] in shown
+    assert "Input should" not in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--count", "0"), "0 is too small, it must be at least 1. Change the value to a whole number from 1 to 9."),
+        (("--count", "10"), "10 is too large, it must be at most 9."),
+        (("--count", "few"), "a whole number is expected (got 'few')."),
+        (("--share", "nan"), "nan is too small, it must be at least 0."),
+    ],
+)
+def test_a_commands_own_numbers_are_refused_in_the_same_words(words: tuple[str, ...], told: str) -> None:
+    seen: list[float | None] = []
+
+    def command(
+        count: Annotated[int, whole("How many.", 1, 9)] = 3, share: Annotated[float | None, real("Part.", 0)] = None
+    ) -> None:
+        seen.extend((count, share))
+
+    app = typer.Typer()
+    app.command()(command)
+    assert CliRunner().invoke(app, ["--count", "4"]).exit_code == 0
+    assert CliRunner().invoke(app, ["--share", "0.5"]).exit_code == 0
+    assert seen == [4, None, 3, 0.5]
+    refused = CliRunner().invoke(app, list(words))
+    assert refused.exit_code == 2
+    assert told in " ".join(refused.output.replace("│", " ").split())
 
 
 def test_flags_change_single_options_of_a_run_file() -> None:

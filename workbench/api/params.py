@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticUndefined
 
 from workbench.api.errors import WorkbenchError
+from workbench.api.option_words import what_is_wrong, what_to_do
 
 Model = TypeVar("Model", bound=BaseModel)
 ParamKind = Literal["bool", "int", "float", "choice", "text", "list", "rows"]
@@ -108,36 +109,42 @@ def validate(params: type[Model], values: dict[str, Any], *, file: str | None = 
     try:
         return params.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        # rows are counted from 1, as a form shows them
-        name = ".".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"]) or "?"
-        full = f"{where + '.' if where else ''}{name}"
+        what, fix = refusal(params, error, where)
+        raise WorkbenchError(what, fix=fix, file=file, details=str(error)) from error
+
+
+def refusal(params: type[BaseModel], error: ValidationError, where: str = "") -> tuple[str, str]:
+    """What is wrong with the first option that ``error`` names, and what to do, in our words."""
+    first = error.errors(include_url=False)[0]
+    place = first["loc"]
+    # rows are counted from 1, as a form shows them
+    name = ".".join(str(part + 1 if isinstance(part, int) else part) for part in place) or "?"
+    full = f"{where + '.' if where else ''}{name}"
+    if first["type"] == "extra_forbidden":
+        return f"There is no option {full}.", _near(params, place)
+    if first["type"] in ("value_error", "assertion_error"):
+        said = str(first.get("ctx", {}).get("error", first["msg"]))
         fix = "Change the value and try again."
-        if first["type"] == "extra_forbidden":
-            what, fix = f"There is no option {full}.", _near(params, first["loc"])
-        elif first["type"] == "value_error":
-            said = str(first.get("ctx", {}).get("error", first["msg"]))
-            what = f"{full}: {said}" if first["loc"] else f"{where}: {said}" if where else said
-        elif first["type"] == "missing":
-            what, fix = f"{full} is missing.", "Add it."
-        else:
-            what = f"{full}: {_WORDS.get(first['type'], first['msg'])} (got {first.get('input')!r:.80})."
-        raise WorkbenchError(
-            what,
-            fix=fix,
-            file=file,
-            details=str(error),
-        ) from error
+        return (f"{full}: {said}" if place else f"{where}: {said}" if where else said), fix
+    if first["type"] == "missing":
+        return f"{full} is missing.", "Add it."
+    spec = _spec_at(params, place)
+    return f"{full}: {what_is_wrong(first, spec)}.", what_to_do(first, spec)
 
 
-_WORDS = {
-    "tuple_type": "a list is expected",
-    "dict_type": "a table is expected",
-    "model_type": "a table is expected",
-    "too_short": "there must be more of them",
-    "too_long": "there are too many of them",
-}
-"""Where the validator's own words are Python's."""
+def _spec_at(params: type[BaseModel], place: tuple[int | str, ...]) -> ParamSpec | None:
+    """The option at ``place``, of whichever table inside ``params`` it stands in; None where there is none."""
+    names = [part for part in place if isinstance(part, str)]
+    for name in names[:-1]:
+        inner = params.model_fields[name].annotation if name in params.model_fields else None
+        if get_origin(inner) is tuple:
+            inner = get_args(inner)[0]
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return None
+        params = inner
+    if not names or names[-1] not in params.model_fields:
+        return None
+    return _describe_field(names[-1], params.model_fields[names[-1]])
 
 
 def _near(params: type[BaseModel], place: tuple[int | str, ...]) -> str:

@@ -13,6 +13,7 @@ import typer
 
 from workbench.api import Catalogue, Series, WorkbenchError
 from workbench.cli.context import CliContext, find_run, project_of_run
+from workbench.cli.flags import real, whole
 
 if TYPE_CHECKING:
     from workbench.api import Forecast
@@ -28,10 +29,10 @@ def backtest(
     ctx: typer.Context,
     run: Annotated[Path, typer.Argument(help="A run of a forecasting task, or a project (its newest run).")],
     series: Annotated[str, typer.Option(help="Which series of the dataset, by its name (default: the first).")] = "",
-    origins: Annotated[int, typer.Option(help="Moments to foretell from; 0 takes all of the test part.", min=0)] = 0,
-    stride: Annotated[int, typer.Option(help="Steps from one moment to the next.", min=1)] = 1,
-    refit: Annotated[int, typer.Option(help="Fit the model anew every so many moments; 0 never does.", min=0)] = 0,
-    level: Annotated[float, typer.Option(help="What the intervals promise.", min=0.01, max=0.999)] = 0.9,
+    origins: Annotated[int, whole("Moments to foretell from; 0 takes all of the test part.", 0)] = 0,
+    stride: Annotated[int, whole("Steps from one moment to the next.", 1)] = 1,
+    refit: Annotated[int, whole("Fit the model anew every so many moments; 0 never does.", 0)] = 0,
+    level: Annotated[float, real("What the intervals promise.", 0.01, 0.999)] = 0.9,
     as_json: Annotated[bool, typer.Option("--json", help="Write everything as JSON.")] = False,
 ) -> None:
     """Foretell the test part again and again, each time from what was known then."""

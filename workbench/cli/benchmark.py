@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from workbench.cli.context import CliContext
+from workbench.cli.flags import real, whole
 
 
 def benchmark(
@@ -19,9 +20,9 @@ def benchmark(
     data: Annotated[Path | None, typer.Option(help="The folder of the public data sets.")] = None,
     variants: Annotated[bool, typer.Option(help="Quality: also measure the variants of the protocol.")] = False,
     variant: Annotated[str, typer.Option(help="Quality: measure this variant instead.")] = "",
-    threads: Annotated[int, typer.Option(help="CPU threads (default: as the benchmark says).")] = 0,
-    budget: Annotated[float, typer.Option(help="Memory: seconds of computing for each network and problem.")] = 0.0,
-    seeds: Annotated[int, typer.Option(help="Memory: how many seeds; the median counts.")] = 1,
+    threads: Annotated[int, whole("CPU threads (default: as the benchmark says).")] = 0,
+    budget: Annotated[float, real("Memory: seconds of computing for each network and problem.")] = 0.0,
+    seeds: Annotated[int, whole("Memory: how many seeds; the median counts.")] = 1,
     peer_python: Annotated[str, typer.Option(help="Speed of the tagger: a Python that has flair.")] = "",
 ) -> None:
     """Measure the quality or the speed of a part, side by side with what it is compared to; or how long each network

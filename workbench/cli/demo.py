@@ -10,6 +10,7 @@ import typer
 
 from workbench.api import WorkbenchError
 from workbench.cli.context import CliContext
+from workbench.cli.flags import whole
 
 if TYPE_CHECKING:
     from workbench.api import Sample
@@ -21,7 +22,7 @@ def demo(
     name: Annotated[str, typer.Argument(help="A sample by its id or its verb, such as tag; empty lists them.")] = "",
     headless: Annotated[bool, typer.Option("--headless", help="Train in the terminal, without a window.")] = False,
     project: Annotated[Path | None, typer.Option(help="Where to put it (default: the user's data folder).")] = None,
-    max_epochs: Annotated[int | None, typer.Option(help="Train for so many epochs at most.", min=1)] = None,
+    max_epochs: Annotated[int | None, whole("Train for so many epochs at most.", 1)] = None,
 ) -> None:
     """Train a model on a sample and show its answers as it learns."""
     context: CliContext = ctx.obj

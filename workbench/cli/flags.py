@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from workbench.api import Params, ParamSpec, describe
+from workbench.api.option_words import what_is_wrong, what_to_do
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,57 @@ def _option(flag: Flag) -> Any:
     unit = f"in {spec.unit}" if spec.unit else ""
     note = "; ".join(part for part in (unit, default, typical) if part)
     text = f"{spec.what} ({note})" if note else spec.what
-    return typer.Option(names, help=f"{flag.section}: {text}", show_default=False)
+    told = f"{flag.section}: {text}"
+    kind = spec.item_kind if spec.kind == "list" else spec.kind
+    if kind not in ("int", "float", "choice"):
+        return typer.Option(names, help=told, show_default=False)
+    shown = "|".join(spec.choices) if kind == "choice" else kind
+    return typer.Option(names, help=told, show_default=False, parser=_reader(spec, kind), metavar=f"<{shown}>")
+
+
+def _reader(spec: ParamSpec, kind: str) -> Callable[[Any], Any]:
+    """Reads the text of a flag: what is no number, or none of the choices, is told in our words and not in typer's."""
+
+    def read(text: Any) -> Any:
+        try:
+            if kind != "choice":
+                return int(text) if kind == "int" else float(text)
+            if text in spec.choices:
+                return text
+        except ValueError:
+            pass
+        raise _refused(spec, {"type": "literal_error" if kind == "choice" else f"{kind}_parsing", "input": text})
+
+    return read
+
+
+def whole(told: str, low: int | None = None, high: int | None = None) -> Any:
+    """A command's own option that is a whole number; ``told`` is its help."""
+    return _number(told, "int", low, high)
+
+
+def real(told: str, low: float | None = None, high: float | None = None) -> Any:
+    """A command's own option that is a number; ``told`` is its help."""
+    return _number(told, "float", low, high)
+
+
+def _number(told: str, kind: Literal["int", "float"], low: float | None, high: float | None) -> Any:
+    spec = ParamSpec("value", "", kind, None, told, minimum=low, maximum=high)
+    plain = _reader(spec, kind)
+
+    def read(text: Any) -> Any:
+        value = plain(text)
+        for bound, name, beyond in ((low, "greater_than_equal", -1), (high, "less_than_equal", 1)):
+            if bound is not None and not (value - bound) * beyond <= 0:  # so that NaN is refused too
+                raise _refused(spec, {"type": name, "input": value, "ctx": {"bound": bound}})
+        return value
+
+    return typer.Option(help=told, parser=read, metavar=f"<{kind}>")
+
+
+def _refused(spec: ParamSpec, found: dict[str, Any]) -> typer.BadParameter:
+    found["loc"] = (spec.name,)
+    return typer.BadParameter(f"{what_is_wrong(found, spec)}. {what_to_do(found, spec)}")
 
 
 def _type(spec: ParamSpec) -> Any:

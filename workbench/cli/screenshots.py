@@ -11,6 +11,7 @@ import typer
 
 from workbench.api import WorkbenchError
 from workbench.api.files import explain_os_error
+from workbench.cli.flags import real
 
 SIZES = re.compile(r"(\d{3,5})x(\d{3,5})")
 THEMES = ("light", "dark", "high_contrast", "high_contrast_light")
@@ -20,7 +21,7 @@ def screenshots(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write to.")],
     theme: Annotated[list[str] | None, typer.Option(help=f"{', '.join(THEMES)}; several are allowed.")] = None,
     size: Annotated[str, typer.Option(help="The window's width and height.", metavar="WxH")] = "1280x800",
-    scale: Annotated[float, typer.Option(help="Text size; 2 is twice as large.", min=0.5, max=3.0)] = 1.0,
+    scale: Annotated[float, real("Text size; 2 is twice as large.", 0.5, 3.0)] = 1.0,
 ) -> None:
     """Write a picture of every stage, empty, filled and in error. It needs no display."""
     match = SIZES.fullmatch(size)

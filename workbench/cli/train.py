@@ -13,7 +13,7 @@ import typer
 
 from workbench.api import WorkbenchError, compatibility, validate
 from workbench.cli.context import CliContext, find_run, project_of_run
-from workbench.cli.flags import Section, flags_of, merge, with_flags
+from workbench.cli.flags import Section, flags_of, merge, whole, with_flags
 
 if TYPE_CHECKING:
     from workbench.project import Project
@@ -51,7 +51,7 @@ def _train(
     architecture: Annotated[str | None, typer.Option(help="The network: the id of an architecture.")] = None,
     name: Annotated[str | None, typer.Option(help="A name for the run.")] = None,
     inputs: Annotated[list[str] | None, typer.Option("--input", help="Show the answer to this as it learns.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Use only so many training records.")] = None,
+    limit: Annotated[int | None, whole("Use only so many training records.")] = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
     """Train a model, from a run file, from flags, or from a run file with some options changed by flags.

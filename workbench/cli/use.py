@@ -12,6 +12,7 @@ import typer
 
 from workbench.api import Alternative, WorkbenchError
 from workbench.cli.context import CliContext, find_run, project_of_run
+from workbench.cli.flags import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ def predict(
         str | None,
         typer.Option("--format", help="text for people, jsonl for programs; for a file also an exporter's ending."),
     ] = None,
-    n_best: Annotated[int, typer.Option(help="So many best answers for each input.", min=1)] = 1,
+    n_best: Annotated[int, whole("So many best answers for each input.", 1)] = 1,
     option: Annotated[
         list[str] | None, typer.Option(help="How to answer, as key=value: temperature=0.5, seed=3, beam=10.")
     ] = None,

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.api import WorkbenchError
 from workbench.api.files import write_atomic
+from workbench.api.params import refusal
 from workbench.project.migrations import PROJECT_FILE, Schema
 
 _logger = logging.getLogger(__name__)
@@ -142,8 +143,8 @@ class Settings:
         try:
             setattr(self._values, name, value)
         except ValidationError as error:
-            message = error.errors(include_url=False)[0]["msg"]
-            raise WorkbenchError(f"{name}: {message} (got {value!r}).", fix="Choose another value.") from error
+            what, fix = refusal(_Values, error)
+            raise WorkbenchError(what, fix=fix) from error
         self.save()
 
     def save(self) -> bool:
