@@ -92,7 +92,7 @@ def test_an_empty_split_offers_to_divide(qtbot: Any, stage: DataStage, session: 
     store.apply(session.dataset.id, MoveToSplit(tuple(store.ids(session.dataset.id).tolist()), "test"))
     session.refresh_dataset()
     asked: list[object] = []
-    stage.ask_division = lambda parent: asked.append(parent)
+    stage.ask_division = lambda parent, _time: asked.append(parent)
     card = look(qtbot, stage, "splits")
     assert card.finding.severity == "error"
     card.fix_button.click()

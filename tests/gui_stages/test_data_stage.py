@@ -16,8 +16,8 @@ from workbench.api.io import ImportedRecord, Sniff
 from workbench.data import DatasetStore, ReplaceRecord
 from workbench.shell.session import Session
 from workbench.shell.stages.data import DataStage
+from workbench.shell.stages.data.divide_dialog import Division
 from workbench.shell.stages.data.records_model import PAGE, RecordsModel
-from workbench.shell.stages.data.split_bar import Division
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_deleting_and_moving_change_counts_and_can_be_undone(stage: DataStage, s
 
 
 def test_dividing_is_one_undoable_step(qtbot: Any, stage: DataStage, session: Session) -> None:
-    stage.ask_division = lambda _parent: Division("random", (0.5, 0.3, 0.2), 3)
+    stage.ask_division = lambda _parent, _time: Division("random", (0.5, 0.3, 0.2), 3)
     stage.divide()
     qtbot.waitUntil(lambda: "train 1,250" in stage.splits.summary())
     assert "validation 750" in stage.splits.summary()

@@ -15,6 +15,7 @@ from workbench.api.contributions import (
     Runner,
     Sample,
     Task,
+    TimeCut,
 )
 from workbench.api.diagrams import CellDiagram, DiagramEdge, DiagramNode, Symbol
 from workbench.api.errors import Cancelled, WorkbenchError
@@ -92,6 +93,7 @@ __all__ = [
     "StoredRecord",
     "Symbol",
     "Task",
+    "TimeCut",
     "TaggedTokens",
     "Text",
     "TextPair",

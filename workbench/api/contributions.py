@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 from workbench.api.diagrams import CellDiagram, Symbol
 from workbench.api.errors import WorkbenchError
@@ -81,6 +81,7 @@ class Task:
     ``factory`` resolves to a callable ``(params) -> workbench.nn.contract.TaskModel``. ``record`` and ``result`` are
     the kinds of its input and output; ``metrics`` are metric ids, the first chooses the best checkpoint.
     ``proposals`` (optional) resolves to ``(statistics) -> list[(params values, sentence)]``, for a dropped file.
+    ``time_cut`` (optional) is for a task that cuts every record in time: it resolves to ``() -> TimeCut``.
     """
 
     HOOK: ClassVar[str] = "register_tasks"
@@ -100,6 +101,31 @@ class Task:
     parse_input: Ref | None = None
     """Resolves to ``(text: str) -> list[Record]``: a typed or pasted input, tokenised as the training data is."""
     proposals: Ref | None = None
+    time_cut: Ref | None = None
+
+
+class TimeCut(Protocol):
+    """Where a task cuts records in time, for the window: it asks without torch, so its module must not import it."""
+
+    def cuts(self, options: Mapping[str, Any], /) -> bool:
+        """Whether the task with these options cuts records at all."""
+        ...
+
+    def steps(self, record: Any, options: Mapping[str, Any], /) -> Mapping[str, int]:
+        """Split → how many steps of ``record`` are in it, "" for those in none.
+
+        :class:`WorkbenchError` where the options name a time that is none.
+        """
+        ...
+
+    def cut(self, validation: float, test: float, /) -> Mapping[str, Any]:
+        """The task's options that give the last steps to these parts: shares below 1, or steps; training has the rest.
+        """
+        ...
+
+    def whole(self) -> Mapping[str, Any]:
+        """The task's options that keep records whole, each in the split it is assigned to."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +201,11 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorCheck:
-    """``factory`` resolves to ``(records: Iterable[StoredRecord]) -> Iterable[Finding]`` (:mod:`workbench.api.io`)."""
+    """``factory`` resolves to ``(records: Iterable[StoredRecord]) -> Iterable[Finding]`` (:mod:`workbench.api.io`).
+
+    With ``with_draft`` it is called with a second argument: the id of the task that the next Train learns and its
+    options as they stand, or None where there is no such task (on the command line).
+    """
 
     HOOK: ClassVar[str] = "register_doctor_checks"
 
@@ -183,6 +213,7 @@ class DoctorCheck:
     title: str
     record: str
     factory: Ref
+    with_draft: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

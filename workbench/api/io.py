@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from workbench.api.records import Record
+from workbench.api.refs import Ref
 
 SPLITS: tuple[str, ...] = ("train", "validation", "test")
 """Names of the splits; a record in none has the split ""."""
@@ -54,7 +55,11 @@ class ImportStream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a check found: severity "error" | "warning" | "info", in words, where, and a fix when there is one."""
+    """Something a check found: severity "error" | "warning" | "info", in words, where, and a fix when there is one.
+
+    ``mend`` resolves to ``(record) -> record``: what a button called ``mend_title`` does with every record of the
+    dataset, as one step that Undo takes back. A record that needs no mending comes back as it is.
+    """
 
     check: str
     severity: str
@@ -62,6 +67,8 @@ class Finding:
     record_ids: tuple[int, ...] = ()
     line: int | None = None
     fix: str = ""
+    mend: Ref | None = None
+    mend_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

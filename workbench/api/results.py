@@ -175,6 +175,7 @@ class Report:
     ``table`` rows are {"label", "precision", "recall", "f1", "support", …}. ``confusion[i][j]`` counts gold
     ``confusion_labels[i]`` predicted as ``confusion_labels[j]``. ``examples`` are {"record_id", "gold": record json,
     "result": result json, "errors": int, "loss": float}, worst first. ``protocol`` says how it was measured.
+    ``details`` are figures as JSON that a panel of the task draws (how often intervals held, step by step).
     """
 
     split: str
@@ -186,6 +187,7 @@ class Report:
     confusion: tuple[tuple[int, ...], ...] = ()
     examples: tuple[Mapping[str, Any], ...] = ()
     protocol: Mapping[str, Any] | None = None
+    details: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -198,6 +200,7 @@ class Report:
             "confusion": [list(row) for row in self.confusion],
             "examples": [dict(example) for example in self.examples],
             "protocol": dict(self.protocol or {}),
+            **({"details": dict(self.details)} if self.details else {}),
         }
 
     @classmethod

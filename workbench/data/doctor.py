@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from workbench.api import Cancelled, DoctorCheck, Finding
-from workbench.data.edits import DeleteRecords, Edit, MoveToSplit, RepairScheme
+from workbench.data.edits import DeleteRecords, Edit, MendRecords, MoveToSplit, RepairScheme
 from workbench.data.query import Query
 from workbench.data.rows import PROBLEM_EMPTY, PROBLEM_SCHEME
 from workbench.data.store import DatasetInfo, DatasetStore
@@ -27,12 +27,14 @@ def examine(
     dataset_id: int,
     checks: Iterable[DoctorCheck] = (),
     *,
+    draft: tuple[str, Mapping[str, Any]] | None = None,
     on_error: Callable[[DoctorCheck, Exception], None] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> list[Finding]:
     """All findings of our own checks and of those plugins bring, errors first.
 
+    ``draft`` is the task to be trained and its options, for checks that ask for them.
     A plugin's check that fails is passed over and reported to ``on_error``. ``progress(what, done, total)`` is told
     before each check; :class:`Cancelled` when ``cancelled`` says so.
     """
@@ -55,7 +57,8 @@ def examine(
     for check in others:
         begin(check.title)
         try:
-            found.extend(check.factory.resolve()(store.iterate(dataset_id)))
+            asked = (draft,) if check.with_draft else ()
+            found.extend(check.factory.resolve()(store.iterate(dataset_id), *asked))
         except Exception as error:
             _logger.warning("the check %s failed", check.id, exc_info=True)
             if on_error is not None:
@@ -86,6 +89,8 @@ def _problems(store: DatasetStore, info: DatasetInfo) -> list[Finding]:
 
 def _duplicates(store: DatasetStore, info: DatasetInfo) -> list[Finding]:
     """The same text twice in one split wastes; in train and in what is held out it makes scores too good."""
+    if info.record == "series":
+        return []  # two series may bear the same name; their plugin compares the numbers
     with store.connections.reading() as connection:
         leaked = connection.execute(
             "SELECT id FROM records WHERE dataset_id = ? AND split IN ('validation', 'test') AND size > 3 AND search IN"
@@ -166,7 +171,7 @@ def _lengths(store: DatasetStore, info: DatasetInfo) -> list[Finding]:
         rows: list[tuple[Any, ...]] = connection.execute(
             "SELECT id FROM records WHERE dataset_id = ? AND size > ? ORDER BY size DESC", (info.id, LONG_STEPS)
         ).fetchall()
-    if not rows or info.record == "text":
+    if not rows or info.record in ("text", "series"):  # these are read in pieces
         return []
     what = f"{_many(len(rows))} {_are(len(rows))} longer than {LONG_STEPS:,} steps."
     fix = "Cut them: they take much memory, and often a blank line between sentences is missing."
@@ -214,6 +219,9 @@ def remedy(store: DatasetStore, dataset_id: int, finding: Finding) -> Remedy | N
 
     It reaches every record concerned, also beyond those that the finding names.
     """
+    if finding.mend is not None:
+        title = finding.mend_title or "Mend them"
+        return Remedy(title, MendRecords(finding.mend, title))
     if finding.check == PROBLEM_SCHEME:
         return Remedy("Mend the labels", RepairScheme(""))
     if finding.check == PROBLEM_EMPTY:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from workbench.api import SPLITS, Record, StoredRecord, TaggedTokens, WorkbenchError
+from workbench.api import SPLITS, Record, Ref, StoredRecord, TaggedTokens, WorkbenchError
 from workbench.api.schemes import OUTSIDE, overwrite_span, parse_tag, repair
 from workbench.data.query import Query
 from workbench.data.rows import Layers, encode_body, is_span_layer
@@ -128,6 +128,18 @@ class ReplaceRecords:
     def changes(self, context: EditContext) -> list[Change]:
         stored = context.records(list(self.records))
         return _bodies((one, self.records[one.id]) for one in stored)
+
+
+@dataclass(frozen=True, slots=True)
+class MendRecords:
+    """Put what ``mend`` (``(record) -> record``) makes of each record in its place, as one step."""
+
+    mend: Ref
+    name: str = "Mend records"
+
+    def changes(self, context: EditContext) -> list[Change]:
+        change: Callable[[Record], Record] = self.mend.resolve()
+        return _rewrite(context, context.select(Query()), change)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from workbench_plugins.tasks.forecasting.params import FREE_RUN_PRESETS, PRESETS, ForecastingParams, FreeRunParams
 
-from workbench.api import InferenceView, IOShape, Metric, RecordEditor, Ref, Registrar, Task, Trait, hookimpl
+from workbench.api import (
+    DoctorCheck,
+    InferenceView,
+    IOShape,
+    Metric,
+    RecordEditor,
+    Ref,
+    Registrar,
+    Task,
+    Trait,
+    hookimpl,
+)
 
 requires_api = "1"
 
 _HERE = "workbench_plugins.tasks.forecasting"
 _METRICS = ("mse", "mase")
+_CUT = Ref(f"{_HERE}.cutting:SeriesCut")
 
 
 @hookimpl
@@ -29,6 +41,7 @@ def register_tasks(registry: Registrar) -> None:
             presets=PRESETS,
             parse_input=Ref(f"{_HERE}.text:parse_input"),
             proposals=Ref(f"{_HERE}.proposals:propose"),
+            time_cut=_CUT,
         )
     )
     registry.add(
@@ -46,6 +59,7 @@ def register_tasks(registry: Registrar) -> None:
             presets=FREE_RUN_PRESETS,
             parse_input=Ref(f"{_HERE}.text:parse_input"),
             proposals=Ref(f"{_HERE}.proposals:propose_free_run"),
+            time_cut=_CUT,
         )
     )
 
@@ -62,6 +76,19 @@ def register_metrics(registry: Registrar) -> None:
                 factory=Ref(f"{_HERE}.scoring:{'SquaredError' if name == 'mse' else 'ScaledError'}"),
             )
         )
+
+
+@hookimpl
+def register_doctor_checks(registry: Registrar) -> None:
+    registry.add(
+        DoctorCheck(
+            id="series",
+            title="times and values of series",
+            record="series",
+            factory=Ref(f"{_HERE}.checks:check_series_data"),
+            with_draft=True,
+        )
+    )
 
 
 @hookimpl

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,15 +10,17 @@ from PySide6.QtCore import QTime
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from workbench.api import Cancelled, WorkbenchError
+from workbench.api import Cancelled, TimeCut, WorkbenchError
 from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.data.check_view import CheckView, choose_records
 from workbench.shell.stages.data.dataset_editor import DatasetEditor
+from workbench.shell.stages.data.divide_dialog import DivideDialog, Division, TimeChoice
 from workbench.shell.stages.data.export_dialog import ExportDialog
 from workbench.shell.stages.data.findings_card import FindingsCard
 from workbench.shell.stages.data.import_view import ImportView
-from workbench.shell.stages.data.split_bar import DivideDialog, Division, SplitBar
+from workbench.shell.stages.data.split_bar import SplitBar
 from workbench.shell.stages.data.statistics_view import StatisticsView
+from workbench.shell.stages.data.time_split import StepCounts, cut_of_task, time_cut
 from workbench.shell.widgets import Button, Card, EmptyState, ErrorCard, Muted
 
 if TYPE_CHECKING:
@@ -38,10 +40,11 @@ class DataStage(Stage):
         self._problem: WorkbenchError | None = None
         self._shown_dataset: int | None = None
         self.ask_files: Callable[[QWidget], list[str]] = _ask_files
-        self.ask_division: Callable[[QWidget], Division | None] = DivideDialog.ask
+        self.ask_division: Callable[[QWidget, TimeChoice | None], Division | None] = DivideDialog.ask
         self.setAcceptDrops(True)
 
         self.splits = SplitBar(session.theme)
+        self._steps = StepCounts(session, self._show_steps)
         self.saved = Muted("", wrap=False)
         self.undo_button = Button("Undo", kind="quiet", on_click=session.undo)
         self.redo_button = Button("Redo", kind="quiet", on_click=session.redo)
@@ -101,6 +104,7 @@ class DataStage(Stage):
         session.project_changed.connect(self.refresh)
         session.dataset_changed.connect(self.refresh)
         session.dataset_edited.connect(self._refresh_head)
+        session.draft_changed.connect(self._draft_changed)
         self.refresh()
 
     # -- what the window asks -----------------------------------------------------------------------------------
@@ -168,8 +172,7 @@ class DataStage(Stage):
         store = project.store
         about = [self._counted(dataset), ", ".join(dataset.layers)]
         self.head.set_title(dataset.name, " · ".join(filter(None, about)))
-        if self.editor.counts_changed:
-            self.splits.show_counts(store.split_counts(dataset.id))
+        self._show_splits()
         for button, verb, step in (
             (self.undo_button, "Undo", store.can_undo(dataset.id)),
             (self.redo_button, "Redo", store.can_redo(dataset.id)),
@@ -186,6 +189,29 @@ class DataStage(Stage):
         if self.pages.currentWidget() is self.statistics:
             self._read_statistics()
         elif self.pages.currentWidget() is self.check:
+            self.check.examine()
+
+    def _show_splits(self) -> None:
+        """Records in each split; steps where the task cuts every record in time, which assigned splits do not touch."""
+        dataset, project = self.session.dataset, self.session.project
+        if dataset is None or project is None:
+            return
+        cut = time_cut(self.session)
+        self.divide_button.setToolTip("Cut every record in time" if cut else "Put every record into a split anew")
+        if cut is not None:
+            self._steps.count(cut)
+            return
+        self._steps.forget()
+        if self.editor.counts_changed or self.splits.unit:
+            self.splits.show_counts(project.store.split_counts(dataset.id))
+
+    def _show_steps(self, steps: Mapping[str, int]) -> None:
+        if time_cut(self.session) is not None:
+            self.splits.show_counts(steps, unit="steps")
+
+    def _draft_changed(self) -> None:
+        self._show_splits()
+        if self.pages.currentWidget() is self.check:
             self.check.examine()
 
     def _counted(self, dataset: DatasetInfo) -> str:
@@ -279,12 +305,20 @@ class DataStage(Stage):
     # -- splits and export --------------------------------------------------------------------------------------
 
     def divide(self) -> None:
-        """Ask how, then give every record its split as one undoable step."""
+        """Ask how, then give every record its split as one undoable step; a cut in time is an option of the task."""
         dataset, project = self.session.dataset, self.session.project
-        division = self.ask_division(self) if dataset is not None else None
-        if dataset is None or project is None or division is None:
+        if dataset is None or project is None:
             return
-        store = project.store
+        cut, store = cut_of_task(self.session), project.store
+        division = self.ask_division(self, self._time_choice(cut) if cut is not None else None)
+        if division is None:
+            return
+        if cut is not None and division.method == "time":
+            _, validation, test = division.fractions
+            self.session.set_draft(task_params=cut.cut(validation, test))
+            return
+        if cut is not None:
+            self.session.set_draft(task_params=cut.whole())
 
         def work(_progress: object, _cancelled: object) -> object:
             return store.assign_splits(dataset.id, division.method, division.fractions, division.seed)
@@ -294,6 +328,14 @@ class DataStage(Stage):
             self._note_saved()
 
         self.session.run_in_background(work, done, self._show_problem, title="Dividing the dataset")
+
+    def _time_choice(self, cut: TimeCut) -> TimeChoice | None:
+        """What the dialog needs to offer a cut in time: how it is cut now, shown on the first record."""
+        dataset, project, config = self.session.dataset, self.session.project, self.session.config
+        if dataset is None or project is None or config is None or not dataset.count:
+            return None
+        stored = project.store.get(project.store.ids(dataset.id)[:1].tolist())[0]
+        return TimeChoice(cut, stored.record, dict(config.task.params), dataset.count)
 
     def export(self) -> None:
         """Ask what to write where, and write it in the background."""
