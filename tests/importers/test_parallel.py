@@ -248,8 +248,9 @@ def test_a_catalogue_becomes_pairs(store, catalogue, tmp_path) -> None:
         TextPair('Open "%s"', "„%s“ öffnen"),
         TextPair("Save\nall", "Alles\nsichern"),
         TextPair("%d file", "%d Datei"),
+        TextPair("%d files", "%d Dateien"),
     ]
-    assert len(read(store, catalogue, "po", path, fuzzy=True, untranslated=True)) == 5
+    assert len(read(store, catalogue, "po", path, fuzzy=True, untranslated=True)) == 6
 
 
 def test_a_catalogue_comes_out_as_it_went_in_and_with_what_was_changed(store, catalogue, tmp_path) -> None:
@@ -257,7 +258,7 @@ def test_a_catalogue_comes_out_as_it_went_in_and_with_what_was_changed(store, ca
     out = tmp_path / "out.po"
     export_dataset(store, report.dataset.id, catalogue.exporter("po"), out)
     assert out.read_text(encoding="utf-8") == PO
-    first, second, _ = store.get(store.ids(report.dataset.id))
+    first, second, *_ = store.get(store.ids(report.dataset.id))
     store.apply(report.dataset.id, ReplaceRecord(first.id, TextPair('Open "%s"', '"%s" auf\\'), "x"))
     store.apply(report.dataset.id, ReplaceRecord(second.id, TextPair("Save\nall", "Alles"), "x"))
     export_dataset(store, report.dataset.id, catalogue.exporter("po"), out)

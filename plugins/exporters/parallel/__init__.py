@@ -28,7 +28,7 @@ EXPORTERS = (
         title="Gettext catalogue (PO)",
         suffix=".po",
         of="dataset",
-        factory=Ref(f"{_HERE}:write_po"),
+        factory=Ref("workbench_plugins.exporters.parallel.gettext:write_po"),
         record="text_pair",
     ),
 )

@@ -10,26 +10,24 @@ from xml.sax.saxutils import escape as xml_escape
 
 from workbench_plugins.importers.parallel.names import with_language
 from workbench_plugins.importers.parallel.reader import split_raw
-from workbench_plugins.importers.po.reader import escape
 
 from workbench.api import StoredRecord, TextPair, WorkbenchError
 from workbench.api.files import atomic_path
 
-_Records = Iterable[StoredRecord]
-_Format = Mapping[str, Any]
+Records = Iterable[StoredRecord]
+Format = Mapping[str, Any]
 _SIDES = ("source", "target")
-_PO_HEADER = ("# Written by Recurra", 'msgid ""', 'msgstr ""', '"Content-Type: text/plain; charset=UTF-8\\n"')
 
 
-def write_parallel(records: _Records, format: _Format, layers: Any, path: Path, options: Mapping[str, Any]) -> None:
+def write_parallel(records: Records, format: Format, layers: Any, path: Path, options: Mapping[str, Any]) -> None:
     """A source a line into ``path``, a target a line into :func:`target_path` beside it, both or neither."""
-    sources = _sources(format, "parallel")
+    sources = sources_of(format, "parallel")
     first = next((source for source in sources if source), {})
     boms = first.get("bom", (False, False))
     with (
         atomic_path(target_path(path, first.get("languages", ()))) as other,
-        _EncodedFile(path, {**first, "bom": boms[0]}) as source_file,
-        _EncodedFile(other, {**first, "bom": boms[1]}) as target_file,
+        EncodedFile(path, {**first, "bom": boms[0]}) as source_file,
+        EncodedFile(other, {**first, "bom": boms[1]}) as target_file,
     ):
         lines = [_Lines(side, sources) for side in (0, 1)]
         for stored in records:
@@ -52,16 +50,16 @@ def target_path(path: Path, languages: Sequence[str] = ()) -> Path:
     return name.with_name(f"{name.stem}.target{name.suffix}")
 
 
-def write_tmx(records: _Records, format: _Format, layers: Any, path: Path, options: Mapping[str, Any]) -> None:
+def write_tmx(records: Records, format: Format, layers: Any, path: Path, options: Mapping[str, Any]) -> None:
     """The memory it came from with the changed segments, or a plain one in TMX 1.4."""
-    sources = _sources(format, "tmx")
+    sources = sources_of(format, "tmx")
     first = next((source for source in sources if source), {})
     languages = (first.get("source") or "source", first.get("target") or "target")
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(first.get("head") or _tmx_head(languages[0]))
         for stored in records:
-            source = _source_of(stored, sources)
-            pair = _pair(stored)
+            source = source_of(stored, sources)
+            pair = pair_of(stored)
             if source is not None and stored.raw and not stored.edited:
                 file.write(stored.raw)
                 continue
@@ -71,42 +69,20 @@ def write_tmx(records: _Records, format: _Format, layers: Any, path: Path, optio
         file.write(first.get("tail") or "\n</body>\n</tmx>\n")
 
 
-def write_po(records: _Records, format: _Format, layers: Any, path: Path, options: Mapping[str, Any]) -> None:
-    """The catalogue it came from with the changed messages, or a new one."""
-    sources = _sources(format, "po")
-    first = next((source for source in sources if source), {})
-    newline = first.get("newline", "\n")
-    written = False
-    with _EncodedFile(path, first) as file:
-        for stored in records:
-            source = _source_of(stored, sources)
-            pair = _pair(stored)
-            if not written and source is None:
-                file.write(newline.join((*_PO_HEADER, "", "")))
-            written = True
-            if source is not None and stored.raw and not stored.edited:
-                file.write(stored.raw)
-                continue
-            changed = _changed_message(stored.raw, pair, newline) if source is not None and stored.raw else None
-            made = (f'msgid "{escape(pair.source)}"', f'msgstr "{escape(pair.target)}"', "", "")
-            file.write(changed or newline.join(made))
-        file.write(first.get("tail", ""))
-
-
 # -- parallel files ------------------------------------------------------------------------------------------
 
 
 class _Lines:
     """The lines of one side, with the line ends of the file they came from."""
 
-    def __init__(self, side: int, sources: list[_Format | None]) -> None:
+    def __init__(self, side: int, sources: list[Format | None]) -> None:
         self._side, self._sources = side, sources
         self._ended, self._newline = True, "\n"
 
     def line(self, stored: StoredRecord) -> str:
-        source = _source_of(stored, self._sources)
+        source = source_of(stored, self._sources)
         self._newline = str(source["newline"]) if source is not None else self._newline
-        text = getattr(_pair(stored), _SIDES[self._side])
+        text = getattr(pair_of(stored), _SIDES[self._side])
         raw = split_raw(stored.raw)[self._side] if source is not None and stored.raw else ""
         if raw and raw.startswith(text) and not raw[len(text) :].strip():
             line = raw  # this side was not changed
@@ -155,46 +131,27 @@ def _tmx_head(language: str) -> str:
     )
 
 
-# -- gettext -------------------------------------------------------------------------------------------------
-
-_STRINGS = r'(?:[ \t]*"(?:[^"\\\r\n]|\\.)*"[ \t]*(?:\r\n|\n|\r|$))+'
-
-
-def _changed_message(raw: str, pair: TextPair, newline: str) -> str | None:
-    """``raw`` with the last message's msgid and first msgstr replaced; None where they are not found."""
-    start = max((match.start() for match in re.finditer(r"^msgid\s+\"", raw, re.MULTILINE)), default=-1)
-    if start < 0:
-        return None
-    head, message = raw[:start], raw[start:]
-    for keyword, text in ((r"msgid", pair.source), (r"msgstr(?:\[0\])?", pair.target)):
-        match = re.search(rf"^({keyword}[ \t]+){_STRINGS}", message, re.MULTILINE)
-        if match is None:
-            return None
-        message = f'{message[: match.end(1)]}"{escape(text)}"{newline}{message[match.end() :]}'
-    return head + message
-
-
 # -- all -----------------------------------------------------------------------------------------------------
 
 
-def _sources(format: _Format, kind: str) -> list[_Format | None]:
+def sources_of(format: Format, kind: str) -> list[Format | None]:
     return [source if source.get("kind") == kind else None for source in format.get("sources", [])]
 
 
-def _source_of(stored: StoredRecord, sources: list[_Format | None]) -> _Format | None:
+def source_of(stored: StoredRecord, sources: list[Format | None]) -> Format | None:
     return sources[stored.source] if 0 <= stored.source < len(sources) else None
 
 
-def _pair(stored: StoredRecord) -> TextPair:
+def pair_of(stored: StoredRecord) -> TextPair:
     if not isinstance(stored.record, TextPair):
         raise WorkbenchError("Only pairs of texts can be written as parallel text.")
     return stored.record
 
 
-class _EncodedFile:
+class EncodedFile:
     """An open text file in a format's encoding; what it cannot hold is said in words."""
 
-    def __init__(self, path: Path, source: _Format) -> None:
+    def __init__(self, path: Path, source: Format) -> None:
         self._encoding = str(source.get("encoding", "utf-8"))
         self._file = path.open("w", encoding=self._encoding, newline="")
         self._bom = bool(source.get("bom"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from workbench.api import Params, option
 from workbench.api.textfiles import Encoding
 
@@ -15,7 +17,18 @@ class PoParams(Params):
     untranslated: bool = option(
         False, what="Take messages without a translation too, to write them here.", typical="off"
     )
-    encoding: Encoding = option("utf-8", what="How the file's characters are written as bytes.", typical="utf-8")
+    plurals: bool = option(
+        True,
+        what="Take every plural form as a pair of its own; off, the first form alone.",
+        when="Off where one sentence is to be learned for each message.",
+        typical="on",
+    )
+    encoding: Literal["header", Encoding] = option(
+        "header",
+        what="How the file's characters are written as bytes; header reads it from the catalogue's own header.",
+        when="The header is wrong or missing, and the file is not UTF-8.",
+        typical="header",
+    )
     skip_bad: bool = option(
         False, what="Leave out messages that cannot be read, and report them, instead of stopping.", advanced=True
     )
