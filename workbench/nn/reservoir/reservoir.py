@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.nn.reservoir.scan import Scan
+from workbench.nn.reservoir.scan import Fill, Scan
 from workbench.nn.reservoir.weights import ReservoirOptions, ReservoirWeights, draw_weights
 
 Array = NDArray[Any]
@@ -49,7 +49,10 @@ class Reservoir:
         noise: np.random.Generator | None = None,
     ) -> Array:
         """States of every step. ``feedback`` are the outputs of the step before each (teacher forcing)."""
-        parts = [states for _, states, _ in self.pieces(inputs, state, feedback=feedback, noise=noise)]
+        inputs = np.asarray(inputs)
+        whole = inputs.shape[-2] if inputs.ndim == 2 else 0
+        pieces = self.pieces(inputs, state, feedback=feedback, noise=noise, piece_steps=whole)
+        parts = [states for _, states, _ in pieces]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
 
     def pieces(
@@ -71,36 +74,61 @@ class Reservoir:
         for start in range(0, max(steps, 1), each):
             stop = min(steps, start + each)
             fed = None if feedback is None else feedback[..., start:stop, :]
-            drive = self._drive(inputs[..., start:stop, :], fed, noise)
-            present = self._scan(drive, present)
-            yield start, (np.moveaxis(drive, 2, 0) if many else drive), present.T
+            part = inputs[..., start:stop, :]
+            if many:
+                drive = self._drive(part, fed, noise)
+                present = self._scan.several(drive, present)
+                yield start, np.moveaxis(drive, 2, 0), present.T
+            else:
+                states = np.empty((stop - start, self.units), self.dtype)
+                present = self._scan.one(self._fill(part, fed, noise), states, present)
+                yield start, states, present
 
     def step(self, inputs: Array, state: Array, feedback: Array | None = None) -> Array:
         """One step of ``inputs`` (D,) or (B, D) from ``state`` (N,) or (B, N)."""
-        fed = None if feedback is None else np.asarray(feedback)[..., None, :]
-        drive = self._drive(np.asarray(inputs)[..., None, :], fed, None)
-        return self._scan(drive, np.asarray(state, dtype=self.dtype).T).T
+        inputs, state = np.asarray(inputs), np.asarray(state, dtype=self.dtype)
+        if inputs.ndim == 1:
+            found = np.empty((1, self.units), self.dtype)
+            fed = None if feedback is None else np.asarray(feedback)[None]
+            return self._scan.one(self._fill(inputs[None], fed, None), found, state)
+        fed = None if feedback is None else np.asarray(feedback)[:, None]
+        return self._scan.several(self._drive(inputs[:, None], fed, None), state.T).T
 
     def zero_state(self, rows: int = 0) -> Array:
         return np.zeros((rows, self.units) if rows else self.units, self.dtype)
 
+    def _fill(self, inputs: Array, feedback: Array | None, noise: np.random.Generator | None) -> Fill:
+        """Writes what the recurrent product of one series is added to, (t, N): see :meth:`Scan.one`."""
+        weights = self.weights
+        parts = [np.asarray(inputs, self.dtype)]
+        maps = [weights.inputs.T]
+        if weights.feedback is not None and feedback is not None:
+            parts.append(np.asarray(feedback, self.dtype))
+            maps.append(weights.feedback.T)
+        # the bias is the weight of a constant input
+        read = np.concatenate([*parts, np.ones((len(inputs), 1), self.dtype)], axis=1)
+        together = np.concatenate([*maps, weights.bias[None]])
+
+        def fill(start: int, stop: int, rows: Array) -> None:
+            np.matmul(read[start:stop], together, out=rows)
+            if noise is not None and self.noise:
+                rows += noise.uniform(-self.noise, self.noise, rows.shape).astype(self.dtype)
+
+        return fill
+
     def _drive(self, inputs: Array, feedback: Array | None, noise: np.random.Generator | None) -> Array:
-        """What the recurrent product is added to: (T, N), or (T, N, B) for several series."""
+        """What the recurrent product of several series (B, T, D) is added to: (T, N, B)."""
         weights = self.weights
         drive = _project(inputs, weights.inputs)
         if weights.feedback is not None and feedback is not None:
             drive += _project(feedback, weights.feedback)
-        drive += weights.bias if drive.ndim == 2 else weights.bias[:, None]
+        drive += weights.bias[:, None]
         if noise is not None and self.noise:
             drive += noise.uniform(-self.noise, self.noise, drive.shape).astype(self.dtype)
         return drive
 
 
 def _project(values: Array, weights: Array) -> Array:
-    """(T, D) → (T, N); (B, T, D) → (T, N, B), so that the batch is innermost: the product's long, even stride."""
-    values = np.asarray(values, dtype=weights.dtype)
-    if values.ndim == 2:
-        product: Array = np.ascontiguousarray(values @ weights.T)
-        return product
-    turned = np.ascontiguousarray(values.transpose(1, 2, 0))
+    """(B, T, D) → (T, N, B), so that the batch is innermost: the product's long, even stride."""
+    turned = np.ascontiguousarray(np.asarray(values, dtype=weights.dtype).transpose(1, 2, 0))
     return np.ascontiguousarray(np.matmul(weights, turned))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, eigh, lstsq
+from scipy.linalg.blas import dger
 
 from workbench.api import WorkbenchError
 
@@ -36,6 +37,7 @@ class RidgeSums:
         self._sum_x = np.zeros(features)
         self._sum_y = np.zeros(targets)
         self._shift: Double | None = None
+        self._product: Double | None = None
         self.rows = 0
 
     def add(self, x: Array, y: Array) -> None:
@@ -62,8 +64,10 @@ class RidgeSums:
             part = x[start : start + PIECE].astype(np.float64)
             part -= shift
             goal = np.asarray(y[start : start + PIECE], dtype=np.float64)
+            if self._product is None:
+                self._product = np.empty_like(self._gram)
             # NumPy sees the symmetric product and, unlike SciPy's BLAS, lets other threads run Python meanwhile
-            self._gram += part.T @ part
+            self._gram += np.matmul(part.T, part, out=self._product)
             self._cross += part.T @ goal
             self._square += float((goal**2).sum())
             self._sum_x += part.sum(axis=0)
@@ -79,9 +83,8 @@ class RidgeSums:
                 fix="Shorten the washout, or train on longer sequences.",
             )
         mean_x, mean_y = self._sum_x / self.rows, self._sum_y / self.rows
-        gram = np.triu(self._gram)
-        gram += np.triu(gram, 1).T
-        gram -= self.rows * np.outer(mean_x, mean_x)
+        # of a symmetric matrix BLAS may see the columns as rows, and so works on the copy in place
+        gram = dger(-float(self.rows), mean_x, mean_x, a=self._gram.copy().T, overwrite_a=True).T
         cross = self._cross - self.rows * np.outer(mean_x, mean_y)
         square = self._square - self.rows * float(mean_y @ mean_y)
         return RidgeSystem(gram, cross, mean_x + self._shift, mean_y, square, self.rows)
@@ -136,10 +139,11 @@ class RidgeSystem:
 
     def solve(self, ridge: float) -> Readout:
         """By Cholesky factorisation; by least squares where rounding has made the matrix indefinite."""
-        regular = self.gram.copy(order="F")
-        regular.flat[:: len(regular) + 1] += ridge
+        regular = self.gram.copy().T  # symmetric: only its order in memory becomes that of LAPACK
+        regular[np.diag_indices_from(regular)] += ridge
         try:
-            weight = cho_solve(cho_factor(regular, overwrite_a=True, check_finite=False), self.cross)
+            factor = cho_factor(regular, overwrite_a=True, check_finite=False)
+            weight = cho_solve(factor, self.cross, check_finite=False)
         except np.linalg.LinAlgError:
             regular = self.gram.copy()
             regular.flat[:: len(regular) + 1] += ridge
