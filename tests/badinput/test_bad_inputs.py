@@ -93,6 +93,23 @@ def test_wrong_words_of_predict(words: list[str], what: str, project: Path, tmp_
 
 
 @pytest.mark.parametrize(
+    ("given", "what", "why"),
+    [
+        ("bogus=1", "no option 'bogus'", "The options of Tagging (entities, parts of speech) are: none;"),
+        ("alternative=1", "no option 'alternative'", "alternatives"),
+        ("alternatives=few", "alternatives cannot be 'few'", "a whole number"),
+        ("n_best=0", "n_best cannot be '0'", "a whole number"),
+    ],
+)
+def test_an_option_of_the_answers_that_is_not_there_is_refused(given, what, why, project: Path, recurra) -> None:
+    told = recurra("predict", project, "Peter called", "--option", given)
+    assert told.status == 1
+    assert told.out == ""
+    assert what in told.block()["what"]
+    assert why in told.block()["why"]
+
+
+@pytest.mark.parametrize(
     ("words", "what", "do"),
     [
         (["evaluate", "{p}", "--split", "nope"], "nothing to evaluate", "train, validation or test"),

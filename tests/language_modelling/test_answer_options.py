@@ -19,3 +19,8 @@ def test_options_of_an_answer_are_read_as_what_they_are():
 def test_an_option_without_a_value_is_refused(text):
     with pytest.raises(WorkbenchError, match="key=value"):
         _decode_options(DecodeOptions, 1, [text])
+
+
+@pytest.mark.parametrize(("text", "wanted"), [("explain=yes", True), ("explain=no", False), ("explain=0", False)])
+def test_an_explanation_is_asked_for_or_not(text, wanted):
+    assert _decode_options(DecodeOptions, 1, [text]).extra == {"explain": wanted}

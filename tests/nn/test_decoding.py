@@ -370,6 +370,10 @@ def test_options_come_from_plain_values():
     assert Decoding.of({"beam": 7, "colour": "red"}).beam == 7
     assert Decoding.of({"temperature": 0.5}, max_length=9) == Decoding(method="sample", temperature=0.5, max_length=9)
     assert Decoding.of({"n_best": 10}).beam == 10
+    assert Decoding.of({"beam": "3", "ban_unknown": "yes", "alpha": 1}) == Decoding(beam=3, ban_unknown=True, alpha=1.0)
+    for name, value in (("beam", "wide"), ("beam", 2.5), ("temperature", "hot"), ("seed", "inf")):
+        with pytest.raises(WorkbenchError, match=f"{name} cannot be"):
+            Decoding.of({name: value})
 
 
 # --- sampling

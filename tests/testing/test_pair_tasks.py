@@ -121,6 +121,10 @@ def test_pairs_are_learned_written_and_traced(catalogue, tmp_path):
         for batch in ([record], [*records["test"][1:4], record])
     ]
     assert sampled[0] == sampled[1], "what is drawn does not depend on the batch"
+    with pytest.raises(WorkbenchError, match="no option 'temperatur'") as refused:
+        predictor.predict([record], DecodeOptions(extra={"beam": 2, "temperatur": 1}))
+    assert "Did you mean temperature" in refused.value.fix
+    assert "alpha, ban_unknown, beam" in refused.value.why
     trace = predictor.trace(record, gradient=True)
     assert trace.attention.shape == (len(trace.output_steps), len(trace.steps))
     assert {layer.over for layer in trace.layers} == {"steps", "outputs"}

@@ -55,6 +55,7 @@ def predict(
     predictor = load_bundle(_model(run), context.plugins().catalogue)
     _tell(context, predictor)
     options = _decode_options(DecodeOptions, n_best, option or [])
+    predictor.refuse_unknown(options)
     if file is not None:
         _predict_file(context, predictor, file, output, as_format, options)
         return
@@ -123,8 +124,12 @@ def _decode_options(kind: type[DecodeOptions], n_best: int, given: list[str]) ->
                 break
             except ValueError:
                 continue
-        if key == "alternatives":
-            found.alternatives = int(number)
+        if key in ("alternatives", "n_best"):
+            if not isinstance(number, int) or number < (key == "n_best"):
+                raise WorkbenchError(f"{key} cannot be {value!r}.", why="It is a whole number.", fix=f"Try: {key}=3")
+            setattr(found, key, number)
+        elif key == "explain":
+            found.extra[key] = value.lower() not in ("", "0", "no", "off", "false")
         else:
             found.extra[key] = number
     return found

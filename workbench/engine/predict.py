@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -15,7 +16,7 @@ from workbench.engine.devices import DeviceInfo, choose_device
 from workbench.engine.evaluate import Check, evaluate_split, evaluation_mode, never, predicted_batches
 from workbench.engine.interrupted import answers_from_checkpoint, read_interrupted
 from workbench.engine.tracing import trace_record
-from workbench.nn.contract import DecodeOptions
+from workbench.nn.contract import DecodeOptions, Explains, KnowsOptions
 from workbench.runs.config import RunConfig
 
 CHUNK_RECORDS = 4096
@@ -55,6 +56,8 @@ class Predictor:
         self, records: Sequence[Record], options: DecodeOptions | None = None, *, check: Check = never
     ) -> list[Result]:
         """A result for every record, in their order. :class:`WorkbenchError` for a record without a step."""
+        if options is not None:
+            self.refuse_unknown(options)
         split = encode_split(ListSource({"inputs": records}), "inputs", self.model.codec, role="predict")
         if split.empty:
             raise WorkbenchError("There is nothing to read in one of the inputs.", fix="Leave empty inputs out.")
@@ -67,6 +70,22 @@ class Predictor:
                 for index, result in zip(part.indices.tolist(), part.results, strict=True):
                     answers[index] = result
         return [answer for answer in answers if answer is not None]
+
+    def refuse_unknown(self, options: DecodeOptions) -> None:
+        """:class:`WorkbenchError` for an option of the answers that the task does not have, naming those it has."""
+        task = self.model.task
+        known = [*(task.answer_options if isinstance(task, KnowsOptions) else ())]
+        known += ["explain"] if isinstance(task, Explains) else []
+        unknown = [name for name in options.extra if name not in known]
+        if not unknown:
+            return
+        near = difflib.get_close_matches(unknown[0], [*known, "alternatives", "n_best"], 2)
+        listed = ", ".join(sorted(known)) or "none"
+        raise WorkbenchError(
+            f"There is no option {unknown[0]!r} for the answers of this model.",
+            why=f"The options of {self.model.task_spec.title} are: {listed}; and of any task: alternatives, n_best.",
+            fix=f"Did you mean {' or '.join(near)}?" if near else "Leave it out, or name one of those.",
+        )
 
     def predict_stream(
         self, records: Iterator[Record], options: DecodeOptions | None = None, *, check: Check = never

@@ -455,6 +455,16 @@ class Explains(Protocol):
 
 
 @runtime_checkable
+class KnowsOptions(Protocol):
+    """A task whose answers can be asked for in several ways: the names it reads in ``DecodeOptions.extra``.
+
+    Any other name is refused before the first answer. A task without it has none ("explain" is that of
+    :class:`Explains`)."""
+
+    answer_options: tuple[str, ...]
+
+
+@runtime_checkable
 class Generates(Protocol):
     """A task whose answers are written symbol by symbol (free run): the engine asks this instead of ``decode``.
 

@@ -117,6 +117,8 @@ class PairWords(PairEmbedder):
 class PairModel:
     """The task as the engine meets it; it :class:`~workbench.nn.contract.Generates`."""
 
+    answer_options = Decoding.names()
+
     def __init__(self, params: PairParams) -> None:
         self.params = params
 

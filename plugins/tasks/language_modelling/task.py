@@ -35,6 +35,8 @@ NEXT = 10
 class LanguageModel:
     """Joins codec, embedder, head, reading and writing; it remembers its codec, to name the steps of a trace."""
 
+    answer_options = ("length", "method", "temperature", "top_k", "top_p", "seed", "stop")
+
     def __init__(self, params: LanguageModellingParams) -> None:
         self.params = params
         self._codec: LanguageCodec | None = None

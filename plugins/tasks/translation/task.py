@@ -17,11 +17,14 @@ from workbench_plugins.tasks.translation.writing import Writer
 
 from workbench.api import Record, Report, Result, Translation
 from workbench.nn.contract import Batch, Codec, DecodeOptions, Embedder, Encoded, Encoding, Head, Parts, SymbolHead
+from workbench.nn.decoding import Decoding
 from workbench.nn.heads import VocabularyHead
 
 
 class TranslationModel:
     """Joins codec, embedder, head and writing; it remembers its codec, to name the steps of a record."""
+
+    answer_options = (*Decoding.names(), "prefix")
 
     def __init__(self, params: TranslationParams) -> None:
         self.params = params

@@ -55,6 +55,11 @@ class Decoding:
     samples: int = 1
     seed: int = 0
 
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The options that :meth:`of` reads, for a task to declare; how many answers is asked for by itself."""
+        return tuple(field.name for field in fields(cls) if field.name != "n_best")
+
     def __post_init__(self) -> None:
         checks = (
             (self.method in ("greedy", "beam", "sample"), "method is greedy, beam or sample"),
@@ -81,7 +86,7 @@ class Decoding:
         mean sampling.
         """
         names = {field.name for field in fields(cls)}
-        given = {name: value for name, value in values.items() if name in names and value is not None}
+        given = {name: _read(name, value) for name, value in values.items() if name in names and value is not None}
         if "method" not in given:
             if given.keys() & {"temperature", "top_k", "top_p", "samples"}:
                 given["method"] = "sample"
@@ -99,3 +104,22 @@ class Decoding:
         if self.length_penalty == "gnmt":
             return float(((5.0 + symbols) / 6.0) ** self.alpha)
         return 1.0
+
+
+def _read(name: str, value: Any) -> Any:
+    """``value`` (a text or a number, from a command line or a form) as what the option ``name`` is."""
+    kind = type(getattr(Decoding(), name))
+    if kind is str:
+        return str(value)
+    if kind is bool:
+        return value if isinstance(value, bool) else str(value).lower() not in ("", "0", "no", "off", "false")
+    try:
+        number = float(value)
+        if kind is float or number == int(number):
+            return kind(number)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise WorkbenchError(
+        f"{name} cannot be {value!r}.", why=f"It is a {'whole number' if kind is int else 'number'}.",
+        fix=f"Give {name} another value, or leave it out.",
+    )  # fmt: skip
