@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.api import Catalogue, Series, WorkbenchError
+from workbench.api import Cancelled, Catalogue, Series, WorkbenchError
 from workbench.cli.context import CliContext, find_run, project_of_run
 from workbench.cli.flags import real, whole
 
 if TYPE_CHECKING:
     from workbench.api import Forecast
     from workbench.engine.predict import Predictor
+    from workbench.engine.server import Handler, Request
     from workbench.nn.forecasting.backtest import Backtest, Predict
 
 
@@ -97,28 +98,10 @@ def backtest_of(
             f"The series {series.name!r} has no test part.", fix="Give the test part a length in the task's options."
         )
     assert isinstance(part, Series)
-    first = int((series.times() >= part.times()[0]).argmax()) + int(part.static.get("first target", 0))
+    first = _first_target(series, part)
     predict = predictor_of(predictor)
     future, targets = getattr(codec, "future", ()), getattr(codec, "targets", ())
-    before = task.part(series, "validation")
-    scores = None
-    if isinstance(before, Series):
-        start = int((series.times() >= before.times()[0]).argmax()) + int(before.static.get("first target", 0))
-        # only forecasts that end before the test part begins
-        known = series.part(0, first)
-        if first - start >= horizon:
-            told = run_backtest(
-                known,
-                predict,
-                horizon=horizon,
-                context=context,
-                first=start,
-                stride=stride,
-                targets=targets,
-                future=future,
-                level=level,
-            )
-            scores = abs(_log(told.truth) - _log(told.mean)) if params.log else abs(told.truth - told.mean)
+    scores = errors_before(predictor, series, stride=stride, level=level)
     return run_backtest(
         series,
         predict,
@@ -135,6 +118,43 @@ def backtest_of(
         future=future,
         relative=params.log,
     )
+
+
+def errors_before(predictor: Predictor, series: Series, *, stride: int = 1, level: float = 0.9) -> Any:
+    """(n, H, C) absolute errors of forecasts that lie in the validation part as a whole; None where none does.
+
+    On logarithms where the model works on them: intervals then grow with the level.
+    """
+    from workbench.nn.contract import SplitsInTime
+    from workbench.nn.forecasting.backtest import backtest as run_backtest
+
+    task, codec = predictor.model.task, predictor.model.codec
+    params = getattr(codec, "params", None)
+    if params is None or not isinstance(task, SplitsInTime):
+        return None
+    before, part = task.part(series, "validation"), task.part(series, "test")
+    if not isinstance(before, Series) or not isinstance(part, Series):
+        return None
+    start, first = _first_target(series, before), _first_target(series, part)
+    if first - start < params.horizon:
+        return None
+    told = run_backtest(
+        series.part(0, first),
+        predictor_of(predictor, simple=False),
+        horizon=params.horizon,
+        context=params.lookback + params.difference,
+        first=start,
+        stride=stride,
+        targets=getattr(codec, "targets", ()),
+        future=getattr(codec, "future", ()),
+        level=level,
+    )
+    return abs(_log(told.truth) - _log(told.mean)) if params.log else abs(told.truth - told.mean)
+
+
+def _first_target(series: Series, part: Series) -> int:
+    """The step of ``series`` at which the part's own targets begin."""
+    return int((series.times() >= part.times()[0]).argmax()) + int(part.static.get("first target", 0))
 
 
 def _log(values: Any) -> Any:
@@ -159,8 +179,14 @@ def predictor_of(predictor: Predictor, *, simple: bool = True) -> Predict:
     return predict
 
 
-def refitting(predictor: Predictor, catalogue: Catalogue) -> Callable[[Series], Predict]:
-    """Fits the predictor's own configuration on all that came before an origin, its end as the validation part."""
+def refitting(
+    predictor: Predictor, catalogue: Catalogue, *, service: Callable[[Any], None] | None = None
+) -> Callable[[Series], Predict]:
+    """Fits the predictor's own configuration on all that came before an origin, its end as the validation part.
+
+    ``service`` is called between the steps of a fit; what it raises as a wish to stop ends it with Cancelled.
+    """
+    from workbench.api.events import FinishReason
     from workbench.engine.predict import load_bundle
     from workbench.engine.training import train
     from workbench.runs import RunFolder
@@ -172,12 +198,42 @@ def refitting(predictor: Predictor, catalogue: Catalogue) -> Callable[[Series], 
         config = config.model_copy(update={"task": config.task.model_copy(update={"params": params})})
         with tempfile.TemporaryDirectory(prefix="recurra-backtest-") as folder:
             run = RunFolder.create(Path(folder), config)
-            ended = train(run, {"train": [past]}, catalogue)
+            ended = train(run, {"train": [past]}, catalogue, service=service)
             if ended.error is not None:
                 raise WorkbenchError.from_dict(ended.error)
+            if ended.reason == FinishReason.STOPPED.value:
+                raise Cancelled
             return predictor_of(load_bundle(run.path, catalogue, device="cpu"))
 
     return refit
+
+
+def backtest_job(catalogue: Catalogue) -> Handler:
+    """The worker's job ``backtest``: forecasts from earlier origins, by models fitted on what was known then.
+
+    ``inputs`` are the questions (series as JSON, what came after each origin blanked), ``origins`` the step each of
+    them begins at in ``series``, ``refit`` after how many origins the model is fitted anew. It tells its progress in
+    fits and can be cancelled within one.
+    """
+
+    def answer(request: Request) -> dict[str, Any]:
+        from workbench.engine.predict import load_bundle
+
+        predictor = load_bundle(Path(request.text("run")), catalogue)
+        series = Series.from_json(request.fields["series"])
+        questions = [Series.from_json(one) for one in request.fields["inputs"]]
+        origins = [int(one) for one in request.fields["origins"]]
+        every = max(1, int(request.fields.get("refit") or 1))
+        starts = range(0, len(origins), every)
+        refit = refitting(predictor, catalogue, service=lambda _live: request.serve_between(None))
+        results: list[Forecast] = []
+        for done, start in enumerate(starts):
+            request.progress(done, len(starts), what=f"fitting {done + 1:,} of {len(starts):,}")
+            predict = refit(series.part(0, origins[start]))
+            results += predict(questions[start : start + every])
+        return {"results": [one.to_json() for one in results], "fits": len(starts)}
+
+    return answer
 
 
 def _named(records: Any, name: str) -> Series:

@@ -26,11 +26,13 @@ def main() -> None:
     from workbench.engine.server import claim_stdio, serve
 
     stdin, stdout = claim_stdio()
+    from workbench.cli.backtesting import backtest_job
     from workbench.cli.context import CliContext
     from workbench.engine.jobs import make_handlers
 
     plugins = CliContext(safe_mode="--safe-mode" in sys.argv[1:]).plugins()
-    serve(stdin, stdout, make_handlers(plugins.catalogue, store_opener(plugins)))
+    handlers = make_handlers(plugins.catalogue, store_opener(plugins))
+    serve(stdin, stdout, handlers | {"backtest": backtest_job(plugins.catalogue)})
 
 
 def store_opener(plugins: LoadedPlugins) -> Callable[[Path], AbstractContextManager[DatasetStore]]:

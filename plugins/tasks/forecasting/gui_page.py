@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSlider, QVBoxLayout, QWidget
 from workbench_plugins.tasks.forecasting import gui_numbers as numbers
 from workbench_plugins.tasks.forecasting.gui_chart import FanChart
 from workbench_plugins.tasks.forecasting.gui_export import export_csv, export_picture
+from workbench_plugins.tasks.forecasting.gui_refit import RefitChoice
 from workbench_plugins.tasks.forecasting.gui_source import SeriesSource
 from workbench_plugins.tasks.forecasting.gui_table import ForecastTable
 
@@ -46,6 +47,8 @@ class ForecastPage(QWidget):
         self._handle: Any = None
         self._again = False
         self.backtest: list[tuple[int, Forecast]] = []
+        self.fits = 0
+        """Models fitted for the backtest shown; 0 where the model stayed as it is."""
         self._backtest_handle: Any = None
         self._build()
 
@@ -87,6 +90,8 @@ class ForecastPage(QWidget):
         middle.addWidget(self.table)
         self.note = Muted("")
         self.reset_button = Button("Undo what-if", on_click=self.reset, tip="Back to what was measured")
+        self.refit = RefitChoice()
+        self.refit.start.clicked.connect(self._change_refit)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("Origin of the backtest")
         self.slider.setToolTip("Arrow keys go from origin to origin")
@@ -103,6 +108,7 @@ class ForecastPage(QWidget):
         self.answer.body.addWidget(self.toggles)
         self.answer.body.addLayout(middle, 1)
         self.answer.body.addWidget(self.slider)
+        self.answer.body.addWidget(self.refit)
         self.answer.body.addLayout(below)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -110,6 +116,7 @@ class ForecastPage(QWidget):
         layout.addWidget(self.source)
         layout.addWidget(self.answer, 1)
         self.slider.hide()
+        self.refit.hide()
         self.reset_button.hide()
 
     def _tell(self, text: str) -> None:
@@ -145,6 +152,7 @@ class ForecastPage(QWidget):
         self._again = False
         self._moved.clear()
         self.backtest = []
+        self.refit.busy(False)
         self.forecast = self._plain = None
         self.chart.show_forecast(None)
         self.table.show_forecast(None)
@@ -228,6 +236,9 @@ class ForecastPage(QWidget):
 
     def _failed(self, error: WorkbenchError) -> None:
         self._handle = self._backtest_handle = None
+        self.refit.busy(False)
+        if not self.backtest:
+            self.refit.forget()
         if isinstance(error, Cancelled):
             return
         self.note.setText(" ".join(part for part in (f"{error.what}", error.why, error.fix) if part))
@@ -291,7 +302,10 @@ class ForecastPage(QWidget):
         inside = numbers.coverage([one for _, one in self.backtest], channel)
         if inside is not None:
             text += f"; {inside[1]:.0%} of what came lay in the interval of {inside[0]}"
-        self.note.setText(text + ". The model is not refitted.")
+        told = "The model is not refitted."
+        if self.fits:
+            told = f"Each by a model fitted on what came before it: {self.fits:,} fit{'s' if self.fits > 1 else ''}."
+        self.note.setText(f"{text}. {told}")
 
     def _when(self, origin: int) -> str:
         assert self.series is not None
@@ -326,6 +340,7 @@ class ForecastPage(QWidget):
         self.modes[0].setChecked(not on)
         self.modes[1].setChecked(on)
         self.slider.setVisible(on and bool(self.backtest))
+        self.refit.setVisible(on)
         self.chart.choose(-1)
         self._draw(refit=True)
 
@@ -341,9 +356,13 @@ class ForecastPage(QWidget):
             return
         self.note.setText(f"Asking for forecasts from {len(found)} origins…")
         asked = [numbers.question(series, origin, params, ahead=params.horizon).to_json() for origin in found]
+        every, run = self.refit.every, self._context.run()
+        self.refit.asked()
 
         def answered(value: Mapping[str, Any]) -> None:
             self._backtest_handle = None
+            self.refit.busy(False)
+            self.fits = int(value.get("fits") or 0)
             results = [Forecast.from_json(one) for one in value.get("results") or ()]
             self.backtest = [
                 (origin, numbers.with_actual(result, series, origin))
@@ -356,7 +375,33 @@ class ForecastPage(QWidget):
                 self._offer_baselines(self.backtest[-1][1])
             self._draw(refit=True)
 
-        self._backtest_handle = self._context.predict(answered, self._failed, inputs=asked)
+        if not every or run is None:
+            self._backtest_handle = self._context.predict(answered, self._failed, inputs=asked)
+            return
+        self.refit.busy(True)
+        whole = series.part(0, found[-1]).to_json()
+        job = {"job": "backtest", "run": str(run.path), "series": whole, "inputs": asked}
+        self._backtest_handle = self._context.submit(
+            {**job, "origins": found, "refit": every}, answered, self._failed, self._fitting
+        )
+
+    def _fitting(self, message: Mapping[str, Any]) -> None:
+        what = str(message.get("what", ""))
+        if what:
+            self.note.setText(f"A backtest with refits: {what}…")
+
+    def _change_refit(self) -> None:
+        """Begin the backtest again with other refits, or stop the one under way."""
+        if self._backtest_handle is not None:
+            self._backtest_handle.cancel()
+            self._backtest_handle = None
+            self.refit.busy(False)
+            self.refit.forget()
+            self.note.setText("The backtest was cancelled.")
+            return
+        self.backtest = []
+        self.slider.hide()
+        self._start_backtest()
 
     def _show_origin(self) -> None:
         if self.in_backtest and self.backtest:

@@ -58,6 +58,7 @@ _RESERVOIRS = "workbench.cli.benchmarks.esn_quality:measure"
 GENERATED: Mapping[str, tuple[str, str]] = {
     "mackey_glass": (_RESERVOIRS, "Mackey-Glass by an echo state network (generated)"),
     "narma10": (_RESERVOIRS, "NARMA10 by an echo state network (generated)"),
+    "intervals": ("workbench.cli.benchmarks.interval_quality:measure", "90 % intervals of forecasts (generated)"),
     "lorenz": (_RESERVOIRS, "the Lorenz system by an echo state network (generated)"),
 }
 """Quality benchmarks that need no data: name → (function, which is given the name, and the title)."""

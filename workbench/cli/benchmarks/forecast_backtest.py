@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from workbench.api import Catalogue, WorkbenchError
@@ -26,10 +27,11 @@ def measure_backtests(
 ) -> dict[str, Any]:
     """Coverage of each series of the benchmark, with the errors of the model and of the simple methods."""
     level, (low, high) = float(chosen["level"]), chosen["must"]
-    rows = {
-        key: _one(key, series, level, catalogue, data, seed, threads, notice)
-        for key, series in chosen["series"].items()
-    }
+    rows = {}
+    for key, series in chosen["series"].items():
+        # a seed that was asked for stands for all of the protocol's
+        seeds = series.get("seeds", [None]) if seed is None else [seed]
+        rows[key] = _mean([_one(key, series, level, catalogue, data, one, threads, notice) for one in seeds])
     for row in rows.values():
         row["met"] = low <= row["coverage"] <= high
     lines: list[list[object]] = []
@@ -43,7 +45,7 @@ def measure_backtests(
                 row["origins"],
                 f"{row['errors']['this model']['mae']:.3g}",
                 f"{row['errors'][best]['mae']:.3g} ({best})",
-                f"{row['seconds']:.0f} s, {row['fits']} fit(s), seed {row['seed']}",
+                f"{row['seconds']:.0f} s, {row['fits']} fit(s), {_seeds(row)}",
             ]
         )
     return {
@@ -58,6 +60,30 @@ def measure_backtests(
         "machine": machine(),
         "table": table(lines, [chosen["title"], "coverage %", "origins", "MAE", "best simple method", "how"]),
     }
+
+
+def _mean(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """One row of several seeds: the mean coverage and error, and each coverage by itself."""
+    first = dict(rows[0])
+    if len(rows) == 1:
+        return first
+    own = "this model"
+    errors = {name: fmean(row["errors"][own][name] for row in rows) for name in first["errors"][own]}
+    return {
+        **first,
+        "coverage": fmean(row["coverage"] for row in rows),
+        "errors": {**first["errors"], own: errors},
+        "seconds": sum(row["seconds"] for row in rows),
+        "cpu_seconds": sum(row["cpu_seconds"] for row in rows),
+        "by_seed": {str(row["seed"]): round(row["coverage"], 2) for row in rows},
+    }
+
+
+def _seeds(row: dict[str, Any]) -> str:
+    told = row.get("by_seed")
+    if told is None:
+        return f"seed {row['seed']}"
+    return f"mean of seeds {', '.join(told)}: {', '.join(f'{value:.1f}' for value in told.values())}"
 
 
 def _one(
@@ -78,7 +104,7 @@ def _one(
     from workbench.runs.config import parse_config
 
     config = parse_config(configured(series, "", seed, threads, {}))
-    began = time.perf_counter()
+    began, began_cpu = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory(prefix="recurra-benchmark-") as folder:
         project = Project.create(Path(folder) / "project", key)
         try:
@@ -112,6 +138,7 @@ def _one(
         "fits": found.fits,
         "errors": found.errors(),
         "seconds": time.perf_counter() - began,
+        "cpu_seconds": time.process_time() - began_cpu,
         "seed": config.training.seed,
         "config": config.model_dump(mode="json"),
     }

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from workbench.api import Forecast, Series, WorkbenchError
 from workbench.nn.forecasting import metrics
-from workbench.nn.forecasting.conformal import AdaptiveConformal
+from workbench.nn.forecasting.conformal import RATE, AdaptiveConformal
 
 Double = NDArray[np.float64]
 Predict = Callable[[Sequence[Series]], Sequence[Forecast]]
@@ -146,30 +146,26 @@ def adaptive_intervals(
     level: float,
     scores: NDArray[Any] | None = None,
     *,
-    rate: float = 0.0,
+    rate: float = RATE,
 ) -> tuple[Double, Double]:
     """(lower, upper), (N, H, C) each, of forecasts ``mean`` at ``origins``: from errors observed before each origin.
 
     Step h of a forecast made at t is observed at t + h, so at an origin the errors of step h are those of origins at
-    least h + 1 steps earlier. NaN while none is known. ``rate`` is how fast the level moves with hits and misses; 0
-    chooses it by how many origins there are to learn it in (0.02 for many, 0.1 for fewer than 50).
+    least h + 1 steps earlier. NaN while none is known. ``rate`` is how fast widths follow hits and misses.
     """
     count, horizon = mean.shape[:2]
-    rate = rate or min(0.1, max(0.02, 5.0 / count))
     error = np.abs(mean - truth)
     conformal = AdaptiveConformal(level, mean.shape[1:], rate=rate, first=scores)
     widths = np.full_like(mean, np.nan)
-    told = np.zeros(horizon, np.int64)  # for each step, how many origins' errors were told
+    told = np.zeros(horizon, np.int64)  # for each step ahead, the errors of how many origins were told
     for number in range(count):
-        while True:
-            ready = (told < number) & (origins[np.minimum(told, count - 1)] + np.arange(horizon) < origins[number])
-            if not ready.any():
-                break
-            at = np.minimum(told, count - 1)
-            steps = np.arange(horizon)
-            shape = (-1, *([1] * (mean.ndim - 2)))
-            mask = ready.reshape(shape)
-            conformal.update(np.where(mask, error[at, steps], np.nan), np.where(mask, widths[at, steps], np.nan))
-            told += ready
+        known = np.searchsorted(origins, origins[number] - np.arange(horizon))
+        most = int((known - told).max())
+        if most > 0:
+            rows = told + np.arange(most)[:, None]  # (n, H)
+            new = (rows < known)[..., None]
+            places = np.minimum(rows, count - 1), np.arange(horizon)
+            conformal.update(np.where(new, error[places], np.nan), np.where(new, widths[places], np.nan))
+            told = known
         widths[number] = conformal.width()
     return mean - widths, mean + widths
