@@ -87,9 +87,9 @@ def export_run_to(context: CliContext, path: Path, output: Path, exporter_id: st
             exporter.factory.resolve()(report, temporary)
         return f"report written to {output}"
     if not run.model_folder.is_dir():
-        raise WorkbenchError(
-            "This run has no finished model.", fix="Train it to its end, or stop it and keep the best.", file=run.path
-        )
+        from workbench.runs.outcome import no_model
+
+        raise no_model(run.path)
     check_model(run.model_folder)
     models = [exporter for exporter in exporters if exporter.of == "model"]
     if chosen is not None or output.suffix:

@@ -24,6 +24,7 @@ def runs(
 ) -> None:
     """List the runs of a project, oldest first."""
     from workbench.runs import list_runs
+    from workbench.runs.outcome import FAILED, failure, outcome
 
     context: CliContext = ctx.obj
     if not (project / "project.toml").is_file():
@@ -50,12 +51,13 @@ def runs(
         table.add_column(heading, no_wrap=heading == "run")
     for run, state in listed:
         best = ", ".join(f"{name} {value:.4g}" for name, value in list(state.best_metrics.items())[:1])
-        reason = state.reason if state.status == "finished" else ""
-        status = f"{state.status} ({reason})" if reason else state.status
         epoch = f"{state.epoch}/{state.max_epochs}" if state.max_epochs else "-"
         best = f"{best} (epoch {state.best_epoch})" if best else "-"
-        table.add_row(run.id, status, epoch, str(state.step), best, f"{state.seconds:.0f} s")
+        table.add_row(run.id, outcome(state), epoch, str(state.step), best, f"{state.seconds:.0f} s")
     console.print(table)
+    for run, state in listed:
+        if (failed := failure(state)) is not None:
+            console.print(f"{run.id} {FAILED[state.reason]}: {failed}", markup=False)
 
 
 def _state(run: RunFolder) -> RunState:

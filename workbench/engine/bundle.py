@@ -22,6 +22,7 @@ from workbench.api.files import explain_os_error, sync_folder
 from workbench.engine.checkpoint import load_weights
 from workbench.engine.compose import Model, compose, make_task
 from workbench.runs.config import RunConfig, dump_config, load_config
+from workbench.runs.outcome import no_model
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -97,12 +98,7 @@ def read_bundle(path: Path, catalogue: Catalogue) -> Bundle:
     """Read the bundle in ``path`` (or in its ``model/``) and compose its model on the CPU."""
     folder = path if (path / MANIFEST).is_file() else path / "model"
     if not (folder / MANIFEST).is_file():
-        raise WorkbenchError(
-            "There is no finished model here.",
-            why="The run has not ended yet, was discarded, or this is another folder.",
-            fix="Train the run to its end, or choose the folder that holds manifest.json.",
-            file=path,
-        )
+        raise no_model(path)
     manifest = _json(folder / MANIFEST)
     version = manifest.get("schema_version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:

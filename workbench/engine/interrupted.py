@@ -13,6 +13,7 @@ from workbench.engine.bundle import MANIFEST, Bundle
 from workbench.engine.checkpoint import CheckpointFolder, load_weights
 from workbench.engine.compose import compose, make_task
 from workbench.runs.folder import CONFIG_NAME, RunFolder
+from workbench.runs.outcome import FAILED, failure
 
 START = "start.json"
 """What a run began with (its codec, for one), beside its checkpoints."""
@@ -66,7 +67,12 @@ def read_interrupted(path: Path, catalogue: Catalogue) -> tuple[Bundle, str]:
         "epoch": epoch,
         "interrupted": True,
     }
-    what = "this run is still being trained" if run.state().alive else "interrupted run"
+    state = run.state()
+    failed = failure(state)
+    if failed is not None:
+        what = f"this run {FAILED[state.reason]} ({failed.what.rstrip('.')})"
+    else:
+        what = "this run is still being trained" if state.alive else "interrupted run"
     notice = f"{what}: answers from the best checkpoint, epoch {epoch}"
     return Bundle(model.eval(), run.config, dict(best.values.get("metrics", {})), manifest), notice
 
