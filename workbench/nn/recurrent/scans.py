@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from workbench.nn.functions import apply
+from workbench.nn.products import Repeated, product
 from workbench.nn.recurrent.squash import by_sigmoid
 
 Nonlinearity = Literal["tanh", "relu"]
@@ -103,9 +104,9 @@ class _Rows:
             back = torch.tensor([0, *(batch - size for size in self.sizes[:-1])])
             self.index = torch.arange(self.starts[-1]) + back.repeat_interleave(torch.tensor(self.sizes))
 
-    def before(self, states: Tensor, part: slice) -> Tensor:
-        """The states (·, H) that the rows ``part`` went on from."""
-        return states[part] if self.index is None else states.index_select(0, self.index[part])
+    def before(self, states: Tensor) -> Tensor:
+        """The states (Σ ``sizes``, H) that the rows went on from."""
+        return states[: self.starts[-1]] if self.index is None else states.index_select(0, self.index)
 
 
 def _replay(ctx: Any, loop: Callable[..., Tensor], inputs: tuple[Tensor, ...], gradient: Tensor) -> list[Tensor | None]:
@@ -123,18 +124,18 @@ class _RnnScan(torch.autograd.Function):
         batch, size = initial.shape
         states = pre.new_empty(batch + len(pre), size)
         states[:batch] = initial
-        transposed = weight.t()
-        at, pre_at = states.split_with_sizes([batch, *sizes]), pre.split_with_sizes(list(sizes))
-        if nonlinearity == "tanh" and by_sigmoid(initial):
-            shift = pre.new_full((), -1.0)
-            for now, before, given in zip(at[1:], _going_on(at, sizes), pre_at, strict=True):
-                # tanh(v) = 2 σ(2v) − 1, and the doubling costs nothing in the product
-                hidden = torch.addmm(given, before, transposed, beta=2, alpha=2, out=now)
-                torch.add(shift, hidden.sigmoid_(), alpha=2, out=hidden)
-        else:
-            for now, before, given in zip(at[1:], _going_on(at, sizes), pre_at, strict=True):
-                hidden = torch.addmm(given, before, transposed, out=now)
-                hidden.tanh_() if nonlinearity == "tanh" else hidden.relu_()
+        quick, shift = nonlinearity == "tanh" and by_sigmoid(initial), pre.new_full((), -1.0)
+        # tanh(v) = 2 σ(2v) − 1, and v doubled is had by doubling what it is made of, once
+        matrix = Repeated(2 * weight if quick else weight, sizes)
+        at, pre_at = states.split_with_sizes([batch, *sizes]), (2 * pre if quick else pre).split_with_sizes(list(sizes))
+        for now, before, given in zip(at[1:], _going_on(at, sizes), pre_at, strict=True):
+            total = matrix.added(given, before, out=now)
+            if quick:
+                torch.add(shift, total.sigmoid_(), alpha=2, out=now)
+            elif nonlinearity == "tanh":
+                torch.tanh(total, out=now)
+            else:
+                torch.clamp_min(total, 0.0, out=now)
         after = states[batch:]
         # saved as the output it is, so that torch notices a change in place; ctx keeps the whole with h₀ in front
         ctx.save_for_backward(pre, initial, weight, after)
@@ -153,14 +154,15 @@ class _RnnScan(torch.autograd.Function):
         d_initial = torch.zeros_like(initial)
         at, after_at = arriving.split_with_sizes(list(sizes)), after.split_with_sizes(list(sizes))
         before_at = _going_on((d_initial, *at), sizes)
+        matrix = Repeated(weight.t(), sizes)
         for now, value, before in zip(reversed(at), reversed(after_at), reversed(before_at), strict=True):
             if nonlinearity == "tanh":
                 torch.ops.aten.tanh_backward.grad_input(now, value, grad_input=now)
             else:
                 torch.ops.aten.threshold_backward.grad_input(now, value, 0, grad_input=now)
-            before.addmm_(now, weight)
+            matrix.add_to(before, now)
         # the gradient of the recurrent weights, Σₜ δₜᵀ hₜ₋₁, as one product
-        d_weight = arriving.t() @ _Rows(len(initial), sizes).before(ctx.states, slice(0, len(arriving)))
+        d_weight = product(arriving.t(), _Rows(len(initial), sizes).before(ctx.states))
         return arriving, d_initial, d_weight, None, None
 
 
@@ -175,7 +177,7 @@ class _GruScan(torch.autograd.Function):
         gates = pre.clone(memory_format=torch.contiguous_format)
         gates[:, 2 * size :] = candidate_bias
         candidates = pre.new_empty(len(pre), size)
-        transposed = weight.t()
+        matrix = Repeated(weight, sizes)
         at = states.split_with_sizes([batch, *each])
         quick, shift = by_sigmoid(initial), pre.new_full((), -1.0)
         for now, before, gate, opened, reset, update, recurrent, given, candidate in zip(
@@ -190,7 +192,7 @@ class _GruScan(torch.autograd.Function):
             candidates.split_with_sizes(each),
             strict=True,
         ):
-            gate.addmm_(before, transposed)
+            matrix.add_to(gate, before)
             opened.sigmoid_()
             torch.addcmul(given, reset, recurrent, out=candidate)
             if quick:
@@ -216,9 +218,9 @@ class _GruScan(torch.autograd.Function):
         arriving = gradients[0].clone(memory_format=torch.contiguous_format)
         # what the gradient arriving at hₜ is multiplied with on its way to r, z and the recurrent product; filled for
         # a block of steps at once, a block being what stays in the cache
-        factors = gates.new_empty(len(candidates), 3, size)
+        factors, to_candidate = gates.new_empty(len(candidates), 3, size), torch.empty_like(candidates)
         flat = factors.view(-1, 3 * size)
-        d_weight, d_bias, d_initial = torch.zeros_like(weight), weight.new_zeros(size), torch.zeros_like(initial)
+        d_initial, matrix = torch.zeros_like(initial), Repeated(weight.t(), sizes)
         at, update_at, factor_at, flat_at = (
             arriving.split_with_sizes(each),
             update.split_with_sizes(each),
@@ -234,16 +236,15 @@ class _GruScan(torch.autograd.Function):
             part = slice(rows.starts[first], rows.starts[stop])
             r, z, n, rest = reset[part], update[part], candidates[part], recurrent[part]
             closed = 1.0 - z
-            to_candidate = torch.addcmul(one, n, n, value=-1).mul_(closed)
-            torch.mul(to_candidate, r, out=factors[part, 2])
+            torch.addcmul(one, n, n, value=-1, out=to_candidate[part]).mul_(closed)
+            torch.mul(to_candidate[part], r, out=factors[part, 2])
             torch.mul(factors[part, 2], torch.addcmul(rest, r, rest, value=-1), out=factors[part, 0])
             # (1 − z) z (h − n) by way of the new state, which is n + z (h − n)
             torch.mul(after[part] - n, closed, out=factors[part, 1])
             for step in range(stop - 1, first - 1, -1):
                 factor_at[step].mul_(wide_at[step])
-                before_at[step].addcmul_(at[step], update_at[step]).addmm_(flat_at[step], weight)
-            d_weight.addmm_(flat[part].t(), rows.before(states, part))
-            d_bias += factors[part, 2].sum(0)
-            # from here on the gradient at the input's part, which the reset gate does not scale
-            torch.mul(to_candidate, arriving[part], out=factors[part, 2])
+                matrix.add_to(before_at[step].addcmul_(at[step], update_at[step]), flat_at[step])
+        d_weight, d_bias = product(flat.t(), rows.before(states)), factors[:, 2].sum(0)
+        # from here on the gradient at the input's part, which the reset gate does not scale
+        torch.mul(to_candidate, arriving, out=factors[:, 2])
         return flat, d_initial, d_weight, d_bias, None
