@@ -156,3 +156,16 @@ def test_tables_are_even():
         "| a  | 1.50   |",
         "| bc | 12,346 |",
     ]
+
+
+def test_a_variant_with_vectors_asks_for_the_file_and_reads_it(data, tmp_path):
+    with pytest.raises(WorkbenchError, match="--vectors FILE"):
+        benchmarks.run("quality", "conll2003", data=data, variant="vectors")
+    file = tmp_path / "vectors.txt"
+    file.write_text("london 0.1 0.2 0.3\nthe 0.3 0.2 0.1\n", encoding="utf-8")
+    row = quality.run_quality(
+        "conll2003", data=data, split="validation", variant="vectors", vectors=file, threads=1, overrides=SMALL
+    )
+    assert row["config"]["task"]["params"]["vectors"] == str(file)
+    assert "pretrained vectors" in row["protocol"]
+    assert "vector_coverage" in row["measures"]

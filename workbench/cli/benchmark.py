@@ -20,6 +20,7 @@ def benchmark(
     data: Annotated[Path | None, typer.Option(help="The folder of the public data sets.")] = None,
     variants: Annotated[bool, typer.Option(help="Quality: also measure the variants of the protocol.")] = False,
     variant: Annotated[str, typer.Option(help="Quality: measure this variant instead.")] = "",
+    vectors: Annotated[Path | None, typer.Option(help="Quality: the vectors of a variant with vectors.")] = None,
     threads: Annotated[int, whole("CPU threads (default: as the benchmark says).")] = 0,
     budget: Annotated[float, real("Memory: seconds of computing for each network and problem.")] = 0.0,
     seeds: Annotated[int, whole("Memory: how many seeds; the median counts.")] = 1,
@@ -38,7 +39,8 @@ def benchmark(
         for known, summary in benchmarks.available(kind).items():
             console.print(f"{known}: {summary}", markup=False)
         return
-    given: dict[str, Any] = {"data": data, "variants": variants, "variant": variant, "threads": threads}
+    given: dict[str, Any] = {"data": data, "variants": variants, "variant": variant, "vectors": vectors}
+    given["threads"] = threads
     given["peer_python"] = peer_python
     options = {option: value for option, value in given.items() if value}
     if kind == "quality":

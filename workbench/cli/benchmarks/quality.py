@@ -27,12 +27,14 @@ def run_quality(
     threads: int = 0,
     split: str = "test",
     overrides: Mapping[str, Any] | None = None,
+    vectors: Path | str | None = None,
     notice: Notice | None = None,
 ) -> dict[str, Any]:
     """One row: the metric in per cent, how it was measured, and a ``table`` beside the published figures.
 
     ``variant`` measures one variation of the protocol, ``variants`` all of them after the main one. ``split``
-    "validation" leaves the test split alone, for choosing options; ``overrides`` are merged into the run.
+    "validation" leaves the test split alone, for choosing options; ``overrides`` are merged into the run. ``vectors``
+    is a file of pretrained word vectors for the variants that need one; without it, ``variants`` leaves them out.
     """
     chosen = specification(name)
     catalogue = catalogue or default_catalogue()
@@ -41,9 +43,28 @@ def run_quality(
         raise WorkbenchError(
             f"{name} has no variant {variant!r}.", fix=f"Its variants are: {', '.join(known) or 'none'}."
         )
-    names = [variant, *(v for v in known if variants and v != variant)]
+    if variant and known[variant].get("needs_vectors") and not vectors:
+        raise WorkbenchError(
+            f"The variant {variant!r} needs a file of pretrained word vectors.",
+            why="Vectors are not part of the program.",
+            fix="Name a text file of vectors (GloVe, word2vec, fastText .vec) with --vectors FILE.",
+        )
+    others = [v for v in known if variants and v != variant and (vectors or not known[v].get("needs_vectors"))]
+    names = [variant, *others]
+    given = dict(overrides or {})
     rows = [
-        _measure(name, chosen, v, catalogue, data, seed, threads, split, overrides or {}, notice or _silent)
+        _measure(
+            name,
+            chosen,
+            v,
+            catalogue,
+            data,
+            seed,
+            threads,
+            split,
+            _with_vectors(given, vectors) if v and known[v].get("needs_vectors") else given,
+            notice or _silent,
+        )
         for v in names
     ]
     result = rows[0]
@@ -74,7 +95,8 @@ def _measure(
     from workbench.runs.config import parse_config
 
     values = _merge(copy.deepcopy(dict(chosen["run"])), chosen["variants"][variant] if variant else {})
-    values.pop("title", None)
+    for told in ("title", "protocol", "needs_vectors"):
+        values.pop(told, None)
     values = _merge(values, overrides)
     training = values.setdefault("training", {})
     if seed is not None:
@@ -122,7 +144,7 @@ def _measure(
         "measures": {key: round(scale * v, 2) for key, v in report.metrics.items()},
         "validation": {key: round(scale * v, 2) for key, v in best.metrics.items()},
         "by_label": [dict(row) for row in report.table],
-        "protocol": chosen["protocol"],
+        "protocol": (chosen["variants"][variant] if variant else chosen).get("protocol", chosen["protocol"]),
         "scoring": dict(report.protocol or {}),
         "sizes": {"records": counts, "test_tokens": report.n_tokens, "parameters": started.parameters},
         "seed": config.training.seed,
@@ -150,6 +172,10 @@ def _merge(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
         else:
             values[key] = copy.deepcopy(change)
     return values
+
+
+def _with_vectors(overrides: dict[str, Any], vectors: Path | str | None) -> dict[str, Any]:
+    return _merge(copy.deepcopy(overrides), {"task": {"params": {"vectors": str(Path(str(vectors)).resolve())}}})
 
 
 def _table(chosen: Mapping[str, Any], rows: list[dict[str, Any]]) -> str:
