@@ -60,7 +60,7 @@ def test_a_failure_without_an_error_is_still_one(tmp_path: Path) -> None:
     ("reason", "begun", "said"),
     [
         ("discarded", True, "the run was discarded"),
-        ("completed", True, "the run finished"),
+        ("completed", True, "the run completed"),
         ("stopped", True, "the run was stopped"),
         ("", True, "the run was interrupted"),
         ("", False, "the run was never started"),

@@ -20,14 +20,14 @@ FAILED: Mapping[str, str] = {
 }
 """Reasons of a run that ended against its will, as a sentence says them."""
 _ENDED: Mapping[str, str] = {
-    FinishReason.COMPLETED.value: "finished",
+    FinishReason.COMPLETED.value: "completed",
     FinishReason.STOPPED.value: "stopped",
     FinishReason.DISCARDED.value: "discarded",
 }
 
 
 def outcome(state: RunState) -> str:
-    """A word or two: "running", "finished", "stopped", "discarded", "failed", "diverged", "interrupted" …"""
+    """A word or two: "running", "completed", "stopped", "discarded", "failed", "diverged", "interrupted" …"""
     if state.status != "finished":
         return state.status
     return FAILED.get(state.reason) or _ENDED.get(state.reason, state.reason.replace("_", " "))
