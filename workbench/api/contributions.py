@@ -35,7 +35,8 @@ class Architecture:
     -> params | None``: the options to try next, given those tried with their validation score (more is better).
     ``traits`` resolves to ``(params) -> frozenset[Trait]``, for an architecture whose options decide what it offers (a
     stack with a layer that reads backwards is not causal): ``accepts`` is then what some options can offer. The window
-    asks it too, so its module must not import torch.
+    asks it too, so its module must not import torch. ``asks`` resolves to the like: what a network with these options
+    needs of the task (NUMERIC, to be fed back its own answers).
     """
 
     HOOK: ClassVar[str] = "register_architectures"
@@ -55,6 +56,7 @@ class Architecture:
     comparison: Mapping[str, str] = field(default_factory=dict)
     search: Ref | None = None
     traits: Ref | None = None
+    asks: Ref | None = None
 
     def offers(self, params: Params | None = None) -> frozenset[Trait]:
         """The traits of a network with these options; without them, all that some options offer.
@@ -63,13 +65,23 @@ class Architecture:
         """
         if self.traits is None or params is None:
             return self.accepts
+        return self.accepts & self._told(self.traits, params, "offer")
+
+    def asked(self, params: Params | None = None) -> frozenset[Trait]:
+        """What a network with these options needs of a task; without them, nothing: some options ask for nothing.
+
+        :class:`WorkbenchError` where the plugin fails to say.
+        """
+        return frozenset() if self.asks is None or params is None else self._told(self.asks, params, "ask for")
+
+    def _told(self, function: Ref, params: Params, what: str) -> frozenset[Trait]:
         try:
-            return self.accepts & frozenset(self.traits.resolve()(params))
+            return frozenset(function.resolve()(params))
         except WorkbenchError:
             raise
         except Exception as error:
             raise WorkbenchError(
-                f"{self.title} could not say what these options offer: {type(error).__name__}: {error}",
+                f"{self.title} could not say what these options {what}: {type(error).__name__}: {error}",
                 fix="Update its plugin, or send its author this message.",
             ) from error
 
@@ -81,6 +93,7 @@ class Task:
     ``factory`` resolves to a callable ``(params) -> workbench.nn.contract.TaskModel``. ``record`` and ``result`` are
     the kinds of its input and output; ``metrics`` are metric ids, the first chooses the best checkpoint.
     ``proposals`` (optional) resolves to ``(statistics) -> list[(params values, sentence)]``, for a dropped file.
+    ``offers`` is what some options of an architecture ask for: NUMERIC, where each step is answered with numbers.
     ``time_cut`` (optional) is for a task that cuts every record in time: it resolves to ``() -> TimeCut``.
     """
 
@@ -94,6 +107,7 @@ class Task:
     shape: IOShape
     factory: Ref
     needs: frozenset[Trait] = frozenset()
+    offers: frozenset[Trait] = frozenset()
     metrics: tuple[str, ...] = ()
     record_types: tuple[RecordType, ...] = ()
     summary: str = ""

@@ -47,6 +47,8 @@ class Trait(StrEnum):
     ALIGNED = "aligned"
     """One state for each step of the input, none left out. Only an architecture whose ``traits`` depend on its options
     names it; every other one that serves the aligned shape has it by that."""
+    NUMERIC = "numeric"
+    """Answers with numbers at every step, which can be fed back. What a task offers and an architecture may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ _REASONS: dict[Trait, str] = {
     Trait.DECODER: "This network gives one state for each input step; the task writes an output of another length.",
     Trait.SEQUENCE: "This network composes the nodes of a tree; the task is a plain sequence without one.",
     Trait.ALIGNED: "A layer that joins or skips time steps leaves fewer states than inputs; the task needs one each.",
+    Trait.NUMERIC: "Output feedback needs numeric answers at every step, and this task gives none.",
 }
 
 _ASKED = (Trait.TREE, Trait.DECODER, Trait.SEQUENCE, Trait.ALIGNED, Trait.CAUSAL)
@@ -93,6 +96,7 @@ def compatibility(
     if params is not None and not isinstance(params, Params):
         params = validate(architecture.params, dict(params))
     missing = needs - architecture.offers(params)
+    asked = architecture.asked(params) - task.offers
     for trait in _ASKED:
         if trait in missing:
             return Compatibility(False, _REASONS[trait])
@@ -103,4 +107,6 @@ def compatibility(
             False,
             f"{architecture.title} does not do {task.shape.label}, which {task.title} is.",
         )
+    for trait in sorted(asked):
+        return Compatibility(False, _REASONS[trait])
     return Compatibility(True)

@@ -25,10 +25,11 @@ from workbench.engine.checkpoint import Checkpoint
 from workbench.engine.compose import Model
 from workbench.engine.controls import Ended
 from workbench.engine.errors import DivergedError
+from workbench.engine.feedback import connect, taught
 from workbench.engine.loop import Trainer
 from workbench.engine.splits import Split, StreamSplit
 from workbench.engine.streams import Carried
-from workbench.nn.contract import Batch, Head, Network, SolvesReadout
+from workbench.nn.contract import Batch, FeedsBack, Head, Network, SolvesReadout
 from workbench.nn.masks import sequence_mask
 from workbench.nn.reservoir.ridge import Readout, RidgeSums, RidgeSystem
 from workbench.runs.config import RunConfig, TrainingParams
@@ -111,6 +112,7 @@ class ClosedFormTrainer(Trainer):
         self._training_loss()
         before = state.best_epoch
         headline = self._validate().headline
+        self._listen()
         if state.best_epoch != before:
             self._kept = params.model_dump(mode="json")
             self._examine()
@@ -120,13 +122,19 @@ class ClosedFormTrainer(Trainer):
         self._serve()
         self.controls.obey(state.step, serve=self._serve, on_pause=self.save_last)
 
+    def _listen(self) -> None:
+        """Tell of answers that were fed back and left all reason while the split was validated."""
+        network = self.model.encoder
+        if isinstance(network, FeedsBack) and (what := network.alarm()):
+            self.journal.write(WarningEvent, self.state.step, what=what)
+
     def _examine(self) -> None:
         """Tell what is wrong with the network under the task's own inputs, if it can be asked."""
         network = self.model.encoder
         if isinstance(network, Examines):
             plan = self.train.batches(self.options.batch_tokens, self.options.seed).epoch(1)
             batch = self.train.batch(self.model.codec, plan[0]).to(self.device)
-            with _reading(self.model, False):
+            with _reading(self.model, False), taught(self.model.embedder):
                 inputs = self.model.embedder(batch)
             what = network.examine(inputs, batch.lengths) if isinstance(inputs, Tensor) else ""
             if what:
@@ -147,6 +155,7 @@ class ClosedFormTrainer(Trainer):
                 fix="This is a fault of the architecture's plugin: report it to its author.",
             )
         model.encoder = network.to(self.device).eval()
+        connect(model.embedder, model.encoder, model.head)
 
     # -- fitting ---------------------------------------------------------------------------------------------------
 
@@ -221,7 +230,7 @@ class ClosedFormTrainer(Trainer):
         )
         carried = Carried() if stream else None
         total = len(plan)
-        with _reading(self.model, noisy):
+        with _reading(self.model, noisy), taught(self.model.embedder):
             for number in range(total):
                 self._phase(doing, number, total)
                 batch = split.batch(self.model.codec, plan[number]).to(self.device)

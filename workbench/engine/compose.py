@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from workbench.api import Architecture, Catalogue, IOShape, Record, Task, WorkbenchError, compatibility, validate
+from workbench.api import Architecture, Catalogue, IOShape, Record, Task, Trait, WorkbenchError, compatibility, validate
 from workbench.engine.dry_build import copies_of_weights, refuse_unbuildable
+from workbench.engine.feedback import connect, fed
 from workbench.nn.contract import (
     Batch,
     BeginsFromFile,
@@ -141,7 +142,9 @@ def compose(
         codec = task.fit_codec(records)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.training.seed)
-        embedder = task.embedder(codec)
+        embedder = own = task.embedder(codec)
+        if Trait.NUMERIC in architecture.asked(params):
+            embedder = fed(own, task, codec)
         refuse_unbuildable(architecture, params, embedder, config.training if fresh else None)
         encoder = architecture.factory.resolve()(params, embedder.output_size, **embedder.extra_sizes)
         if task_spec.shape is IOShape.MANY_TO_MANY_ALIGNED and getattr(encoder, "subsampling", 1) > 1:
@@ -152,9 +155,10 @@ def compose(
             )
         head = task.head(codec, encoder.output_size)
         if isinstance(head, TiesWeights):
-            head.tie(embedder)
-        if fresh and isinstance(embedder, BeginsFromFile):
-            embedder.begin()
+            head.tie(own)
+        connect(embedder, encoder, head)
+        if fresh and isinstance(own, BeginsFromFile):
+            own.begin()
         return Model(
             task=task,
             codec=codec,

@@ -11,6 +11,7 @@ from torch import Tensor
 from workbench.api import WorkbenchError
 from workbench.engine.data import RecordSource, encode_split, source_for
 from workbench.engine.evaluate import evaluation_mode
+from workbench.engine.feedback import taught
 from workbench.engine.predict import Predictor
 from workbench.nn.contract import Examinable
 
@@ -55,5 +56,6 @@ def _inputs(predictor: Predictor, source: RecordSource) -> tuple[Tensor | None, 
     if not len(plan):
         raise WorkbenchError(f"No record of {section.dataset!r} is long enough.")
     batch = split.batch(model.codec, plan[0]).to(model.device)
-    inputs = model.embedder(batch)
+    with taught(model.embedder):
+        inputs = model.embedder(batch)
     return (inputs if isinstance(inputs, Tensor) else None), batch.lengths.cpu()

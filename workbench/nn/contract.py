@@ -241,6 +241,27 @@ class SolvesReadout(Protocol):
 
 
 @runtime_checkable
+class FeedsBack(Protocol):
+    """A network that reads the answer of the step before beside the input of each: its ``x`` is (B, T, D + K).
+
+    Its factory is called with ``feedback_size`` K besides, if its options ask for NUMERIC. The last K values of a step
+    are the answer before it; NaN where the network is to hear its own. The engine writes them: the true ones while
+    the readout is fitted, and hands over that readout once it is there.
+    """
+
+    feedback_size: int
+    """K; 0 where these options feed nothing back."""
+
+    def hear(self, readout: nn.Linear) -> None:
+        """The map from ``states`` to answers. It must not be registered a second time (keep it in a list)."""
+        ...
+
+    def alarm(self) -> str:
+        """A sentence where an answer that was fed back has left all reason since it was last asked, else ""."""
+        ...
+
+
+@runtime_checkable
 class Examinable(Protocol):
     """A network that can say more of itself than a trace does (a reservoir: what it forgets and remembers)."""
 
@@ -402,6 +423,23 @@ class KnowsGold(Protocol):
 
     def gold(self, record: Record, codec: Codec) -> NDArray[np.int64] | None:
         """(T,) indices into ``output_labels``, -1 for a label the model does not know; None without labels."""
+        ...
+
+
+@runtime_checkable
+class AnswersInNumbers(Protocol):
+    """A task that answers each step with numbers, so that they can be fed back (:class:`FeedsBack`).
+
+    Its head has a ``readout`` of K outputs, and ``regression_targets`` (B, T, K) for it.
+    """
+
+    def answer_size(self, codec: Codec) -> int:
+        """K."""
+        ...
+
+    def answers_before(self, batch: Batch) -> Tensor | None:
+        """(B, T, K): the answer of the step before each, as far as it is known when the model is used (a series and
+        its past), 0 where it is not; None where the network then hears its own."""
         ...
 
 
@@ -574,6 +612,17 @@ class Windows(Protocol):
         ...
 
     def window_record(self, record: Record, start: int, stop: int) -> Record: ...
+
+
+@runtime_checkable
+class CutsWindows(Protocol):
+    """A codec with :class:`Windows` that cuts those of a whole batch at once: on small networks much of a step."""
+
+    def collate_windows(
+        self, encodings: Sequence[Encoding], rows: NDArray[np.int64], spans: NDArray[np.int64]
+    ) -> Batch:
+        """What ``collate`` makes of window ``spans[i]`` of record ``rows[i]``, for every i."""
+        ...
 
 
 @runtime_checkable

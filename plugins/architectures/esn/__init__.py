@@ -119,6 +119,17 @@ class EchoStateParams(Params):
         what="The readout also sees the squares of every other unit.",
         when="For systems with a symmetry that tanh shares, such as Lorenz's.",
     )
+    feedback: float = option(
+        0.0,
+        ge=0,
+        le=100,
+        advanced=True,
+        title="Output feedback",
+        what="Half-width of the weights from the last answer back into the reservoir, divided by the square root of "
+        "how many numbers it has; 0 for none. The true answer is fed back while the readout is fitted, its own in use.",
+        when="Where an answer depends on the answers before it and the inputs do not tell those.",
+        typical="0, or 0.1 to 1",
+    )
     noise: float = option(
         0.0,
         ge=0,
@@ -151,14 +162,15 @@ and never learned:
 
 | | |
 |---|---|
-| echo | **e**ₜ = tanh(W **h**ₜ₋₁ + W_in **x**ₜ + b) |
+| echo | **e**ₜ = tanh(W **h**ₜ₋₁ + W_in **x**ₜ + b + W_fb **y**ₜ₋₁) |
 | state | **h**ₜ = (1 − a) **h**ₜ₋₁ + a **e**ₜ |
 | readout | **y**ₜ = W_out [**h**ₜ; **x**ₜ] + c |
 
 W is sparse and scaled to the spectral radius ρ, the size of its largest eigenvalue. Only the readout is learned, and
 not by gradient steps: W_out = Y X⊤ (X X⊤ + λ I)⁻¹ is the best there is for all steps at once, with the ridge λ chosen
-on the validation split. So it is ready in seconds. Jaeger, 2001, *The "echo state" approach to analysing and training
-recurrent neural networks*; leak: Jaeger et al., 2007.
+on the validation split. So it is ready in seconds. The last term is there with output feedback alone: the answer of
+the step before, the true one while W_out is fitted and the network's own in use. Jaeger, 2001, *The "echo state"
+approach to analysing and training recurrent neural networks*; leak: Jaeger et al., 2007.
 """
 
 SYMBOLS = (
@@ -169,6 +181,8 @@ SYMBOLS = (
     Symbol("yₜ", "the answer of the readout", ("K",), "outputs"),
     Symbol("W", "recurrent weights: sparse, drawn once, scaled to the spectral radius", ("N", "N")),
     Symbol("W_in", "input weights, drawn once", ("N", "D")),
+    Symbol("W_fb", "output feedback: weights from the last answer, drawn once; none where it is 0", ("N", "K")),
+    Symbol("yₜ₋₁", "the answer one step before, where it is fed back", ("K",)),
     Symbol("b", "the constant of each unit, drawn once", ("N",)),
     Symbol("a", "the leak rate: the share of the new value"),
     Symbol("W_out", "the readout: all that is learned", ("K", "N")),
@@ -226,6 +240,7 @@ ESN = Architecture(
         "typical use": "Forecasting and control of dynamic systems, signals, quick baselines.",
     },
     search=Ref("workbench_plugins.architectures.esn.search:propose_params"),
+    asks=Ref("workbench_plugins.architectures.esn.asks:asks"),
     presets=(
         Preset(title="small", values={"units": 200}, note="Fitted in a moment; a first look."),
         Preset(title="medium", values={"units": 500, "search_trials": 20}, note="A good first choice."),

@@ -53,6 +53,7 @@ def register_tasks(registry: Registrar) -> None:
             result="forecast",
             shape=IOShape.MANY_TO_MANY_ALIGNED,
             needs=frozenset({Trait.SEQUENCE, Trait.CAUSAL}),
+            offers=frozenset({Trait.NUMERIC}),
             factory=Ref(f"{_HERE}.free_run:FreeRunForecasting"),
             metrics=_METRICS,
             summary="Tells the next value, reads its own answer, tells the next: as far as you like.",

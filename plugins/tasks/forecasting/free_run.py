@@ -75,6 +75,13 @@ class FreeRunForecasting(Forecasting):
     def head(self, codec: Codec, input_size: int) -> Head:
         return NextValueHead(self.params, own(codec), input_size)
 
+    def answer_size(self, codec: Codec) -> int:
+        return len(own(codec).targets)
+
+    def answers_before(self, batch: Batch) -> Tensor:
+        """The answer of the step before is the value that is read now: known of the past, its own in a free run."""
+        return batch.fields["inputs"][..., : batch.fields["targets"].shape[-1]]
+
     def generate(
         self, parts: Parts, batch: Batch, records: Sequence[Record], options: DecodeOptions
     ) -> list[Result]:

@@ -1,5 +1,8 @@
 """Reservoirs behind the contract of encoders: fixed weights kept as buffers, quick without a gradient, and with one.
 
+With output feedback the answer of the step before is one more input (:class:`~workbench.nn.contract.FeedsBack`), with
+weights of its own.
+
 Where no gradient is asked for on a CPU (fitting a readout, predicting) the sparse scan of the numeric layer runs;
 where one is (a trained embedding below, the gradient through time) or on a GPU the same steps in torch, densely. Both
 agree to rounding.
@@ -14,12 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from torch import Tensor
+from torch import Tensor, nn
 
 from workbench.api import LayerTrace
 from workbench.nn.contract import Encoded, Encoder, State
 from workbench.nn.masks import zero_padding
 from workbench.nn.reservoir.diagnostics import echo_state_test
+from workbench.nn.reservoir.echo_state import ALARM_SPANS
 from workbench.nn.reservoir.examination import Told, joined, look_into
 from workbench.nn.reservoir.reservoir import Reservoir
 from workbench.nn.reservoir.size import refuse_too_large
@@ -37,6 +41,11 @@ class EchoStateEncoder(Encoder):
     ``states`` (B, T, R·F): for each reservoir the F values its readout reads: the N states, the squares of every other
     one with ``squares``, and the input with ``input_to_readout``. The state carried is (B, R·N). All weights are
     buffers, the leak too, so that a saved model needs none of the options it was drawn with.
+
+    With ``feedback_size`` K, the last K of the ``input_size`` values of a step are the answer before it: with the
+    weights of ``options.feedback``, and not seen by the readout. Where they are NaN the network hears its own, and the
+    state carried is (B, R·N + K), the last answer with it. What answers were like in fitting is kept in
+    ``answer_range`` (2, K): one that leaves it by :data:`ALARM_SPANS` times its width is held there, with an alarm.
     """
 
     columns: Tensor
@@ -44,12 +53,14 @@ class EchoStateEncoder(Encoder):
     input_weights: Tensor
     bias: Tensor
     leak: Tensor
+    answer_range: Tensor
 
     def __init__(
         self,
         options: ReservoirOptions,
         input_size: int,
         *,
+        feedback_size: int = 0,
         reservoirs: int = 1,
         input_to_readout: bool = True,
         squares: bool = False,
@@ -59,12 +70,14 @@ class EchoStateEncoder(Encoder):
     ) -> None:
         super().__init__()
         units = options.units
-        self._each = units + (len(range(0, units, 2)) if squares else 0) + (input_size if input_to_readout else 0)
+        self.feedback_size = feedback_size
+        self.own_size = own_size = input_size - feedback_size
+        self._each = units + (len(range(0, units, 2)) if squares else 0) + (own_size if input_to_readout else 0)
         self.output_size = reservoirs * self._each
         refuse_too_large(options, reservoirs, self.output_size, solve=solve)
         # drawn from torch's generator, so that the run's seed decides the reservoir too
         seed = int(torch.randint(2**31 - 1, ()))
-        drawn = [draw_weights(options, input_size, seed=(seed, number)) for number in range(reservoirs)]
+        drawn = [draw_weights(options, own_size, feedback_size, (seed, number)) for number in range(reservoirs)]
         self.units, self.count, self.input_size = units, reservoirs, input_size
         self.input_to_readout, self.squares, self.noise = input_to_readout, squares, options.noise
         self.solve, self.washout, self.ridges = solve, washout, tuple(ridges)
@@ -75,9 +88,14 @@ class EchoStateEncoder(Encoder):
         # every unit listens to the same number of others: CSR without its row pointers
         self.register_buffer("columns", stacked(lambda one: one.recurrent.indices.reshape(units, -1)))
         self.register_buffer("values", stacked(lambda one: one.recurrent.data.reshape(units, -1)))
-        self.register_buffer("input_weights", stacked(lambda one: one.inputs))
+        self.register_buffer("input_weights", stacked(_all_inputs))
         self.register_buffer("bias", stacked(lambda one: one.bias))
         self.register_buffer("leak", torch.tensor(options.leak, dtype=self.values.dtype))
+        if feedback_size:
+            nothing_yet = torch.tensor([[torch.inf], [-torch.inf]]).expand(2, feedback_size)
+            self.register_buffer("answer_range", nothing_yet.to(self.values.dtype).clone())
+        self._readout: list[nn.Linear] = []
+        self._alarmed = False
         self.blocks = tuple((number * self._each, (number + 1) * self._each) for number in range(reservoirs))
         self._sparse: list[Reservoir] | None = None
         self._dense: Tensor | None = None
@@ -95,28 +113,37 @@ class EchoStateEncoder(Encoder):
     # -- running ---------------------------------------------------------------------------------------------------
 
     def forward(self, x: Tensor, lengths: Tensor, state: State = None) -> Encoded:
-        states = self._states(x, state)
+        before, last = self._parted(state)
+        states, x = self._run(x, before, last)
         return self._encoded(x, states, lengths)
 
     def forward_recorded(self, x: Tensor, lengths: Tensor) -> tuple[Encoded, list[tuple[Tensor, ...]]]:
         """The same answer with the state of every step as a tensor of its own, for the gradient through time."""
         start = x.new_zeros(len(x), self.count * self.units, dtype=self.values.dtype)
         # nothing here is learned, so the first state is what has the others ask for a gradient
-        recorded = self._steps(x, start.requires_grad_(torch.is_grad_enabled()))
+        start.requires_grad_(torch.is_grad_enabled())
+        if self._own_answers(x):
+            recorded, x = self._hearing_itself(x, start, None)
+        else:
+            recorded = self._steps(x, start)
         return self._encoded(x, torch.stack(recorded, dim=1), lengths), [tuple(recorded)]
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        states = self._states(x_t[:, None], state)
-        return self._readable(states, x_t[:, None])[:, 0], states[:, 0]
+        before, last = self._parted(state)
+        states, x = self._run(x_t[:, None], before, last)
+        readable = self._readable(states, x)[:, 0]
+        return readable, self._carried(states[:, 0], readable)
 
     def _encoded(self, x: Tensor, states: Tensor, lengths: Tensor) -> Encoded:
         rows = torch.arange(len(x), device=x.device)
         last = (lengths - 1).to(x.device, non_blocking=True)
         readable = self._readable(states, x)
-        return Encoded(zero_padding(readable, lengths), lengths, readable[rows, last], states[rows, last])
+        final = readable[rows, last]
+        return Encoded(zero_padding(readable, lengths), lengths, final, self._carried(states[rows, last], final))
 
     def _readable(self, states: Tensor, x: Tensor) -> Tensor:
         """(B, T, R·N) and (B, T, D) → (B, T, R·F), reservoir by reservoir."""
+        x = x[..., : self.own_size]
         parts: list[Tensor] = []
         for number in range(self.count):
             own = states[..., number * self.units : (number + 1) * self.units]
@@ -191,6 +218,95 @@ class EchoStateEncoder(Encoder):
             return None
         return np.random.default_rng(int(torch.randint(2**31 - 1, ())))
 
+    # -- output feedback -------------------------------------------------------------------------------------------
+
+    def hear(self, readout: nn.Linear) -> None:
+        self._readout[:] = [readout]
+
+    def alarm(self) -> str:
+        alarmed, self._alarmed = self._alarmed, False
+        if not alarmed:
+            return ""
+        return (
+            f"A free run diverged: an answer that was fed back left the range of all answers it was fitted on by more "
+            f"than {ALARM_SPANS:g} times its width. Raise the ridge or the noise, or lower the feedback or the "
+            "spectral radius."
+        )
+
+    def _run(self, x: Tensor, before: Tensor | None, last: Tensor | None) -> tuple[Tensor, Tensor]:
+        """States (B, T, R·N), and ``x`` with every answer that was heard in it."""
+        if self._own_answers(x):
+            found, x = self._hearing_itself(x, before, last)
+            return torch.stack(found, dim=1), x
+        if self.feedback_size:
+            answers = x[..., self.own_size :].detach().to(self.values.dtype).flatten(0, 1)
+            if self.training:
+                low, high = answers.amin(0), answers.amax(0)
+                self.answer_range[0].clamp_(max=low)
+                self.answer_range[1].clamp_(min=high)
+            elif before is not None:  # a run that goes on may be given its own answers by the task
+                self._watch(answers)
+        return self._states(x, before), x
+
+    def _own_answers(self, x: Tensor) -> bool:
+        return self.feedback_size > 0 and bool(x[..., self.own_size :].isnan().any())
+
+    def _hearing_itself(
+        self, x: Tensor, before: Tensor | None, last: Tensor | None
+    ) -> tuple[list[Tensor], Tensor]:
+        """Step by step, since each answer is heard by the next: states (B, R·N), and ``x`` with those answers."""
+        x = x.to(self.values.dtype)
+        heard = x.new_zeros(len(x), self.feedback_size) if last is None else last.to(x.dtype)
+        states: list[Tensor] = []
+        read: list[Tensor] = []
+        for step in x.unbind(1):
+            given = step[:, self.own_size :]
+            # what is given is heard; only where nothing is, the network hears itself
+            one = torch.cat([step[:, : self.own_size], torch.where(given.isnan(), heard, given)], dim=1)[:, None]
+            before = self._states(one, before)[:, 0]
+            heard = self._answer(self._readable(before[:, None], one)[:, 0])
+            states.append(before)
+            read.append(one)
+        whole = torch.cat(read, dim=1)
+        self._watch(whole[..., self.own_size :].detach())
+        return states, whole
+
+    def _answer(self, readable: Tensor) -> Tensor:
+        """(B, R·F) → (B, K), kept within reason."""
+        if not self._readout:
+            raise RuntimeError("a network that is fed back its own answers needs their readout: call hear() first")
+        readout = self._readout[0]
+        answer: Tensor = readout(readable.to(readout.weight.dtype)).to(self.values.dtype)
+        low, high = self._reason()
+        return torch.nan_to_num(answer).clamp(low, high)
+
+    def _reason(self) -> tuple[Tensor, Tensor]:
+        """The range of the answers in fitting, and some widths around it; no bounds before it is known."""
+        low, high = self.answer_range
+        if not bool(torch.isfinite(low).all()):
+            return -high.new_full(high.shape, torch.inf), high.new_full(high.shape, torch.inf)
+        margin = ALARM_SPANS * (high - low).clamp_min(1e-12)
+        return low - margin, high + margin
+
+    def _watch(self, answers: Tensor) -> None:
+        """Raise the alarm where answers (…, K) that were heard lie at the bounds of reason, or beyond."""
+        low, high = self._reason()
+        self._alarmed = self._alarmed or not bool(((answers > low) & (answers < high)).all())
+
+    def _parted(self, state: State) -> tuple[Tensor | None, Tensor | None]:
+        """The states of the reservoirs, and the last answer."""
+        if state is None or not self.feedback_size:
+            return state, None
+        return state[:, : -self.feedback_size], state[:, -self.feedback_size :]
+
+    def _carried(self, states: Tensor, readable: Tensor) -> Tensor:
+        """What goes on to the next chunk, (B, R·N) or with the last answer (B, R·N + K)."""
+        if not self.feedback_size:
+            return states
+        if not self._readout:
+            return torch.cat([states, states.new_zeros(len(states), self.feedback_size)], dim=1)
+        return torch.cat([states, self._answer(readable)], dim=1)
+
     # -- looking inside --------------------------------------------------------------------------------------------
 
     @torch.no_grad()
@@ -199,8 +315,7 @@ class EchoStateEncoder(Encoder):
 
         The rows' real steps are read one after another, :data:`EXAMINED_STEPS` of them, again where there are less.
         """
-        rows = [row[:length] for row, length in zip(x.detach().float().cpu().numpy(), lengths.tolist(), strict=True)]
-        joined = np.concatenate(rows)
+        joined = np.concatenate(_rows(x, lengths))
         joined = np.tile(joined, (-(-EXAMINED_STEPS // len(joined)), 1))[:EXAMINED_STEPS]
         for reservoir in self._reservoirs():
             found = echo_state_test(reservoir, joined, pairs=2)
@@ -213,14 +328,12 @@ class EchoStateEncoder(Encoder):
         """What :func:`~workbench.nn.reservoir.examination.look_into` says of the reservoirs under such inputs."""
         if x is None:
             return look_into(self._reservoirs(), None, told)
-        rows = [row[:length] for row, length in zip(x.detach().float().cpu().numpy(), lengths.tolist(), strict=True)]
-        return look_into(self._reservoirs(), joined(rows), told)
+        return look_into(self._reservoirs(), joined(_rows(x, lengths)), told)
 
     @torch.no_grad()
     def trace(self, x: Tensor, length: int) -> tuple[LayerTrace, ...]:
-        """The states of every reservoir, and last what the readout reads where that is more."""
-        x = x[:1, :length]
-        states = self._states(x, None)
+        """The states of every reservoir, the answers fed back, and last what the readout reads where that is more."""
+        states, x = self._run(x[:1, :length], None, None)
         each = states[0].float().cpu().numpy() if states.dtype != torch.float64 else states[0].cpu().numpy()
         layers = [
             LayerTrace(
@@ -230,7 +343,20 @@ class EchoStateEncoder(Encoder):
             )
             for number in range(self.count)
         ]
+        if self.feedback_size:
+            layers.append(LayerTrace("what is fed back", "", x[0, :, self.own_size :].float().cpu().numpy()))
         if self._each != self.units or self.count > 1:
             # no direction: it is made of the states of each step alone, and carries nothing to the next
             layers.append(LayerTrace("what the readout reads", "", self._readable(states, x)[0].cpu().numpy()))
         return tuple(layers)
+
+
+def _all_inputs(weights: ReservoirWeights) -> Array:
+    """(N, D + K): the weights from the inputs, and from the answers that are fed back."""
+    return weights.inputs if weights.feedback is None else np.concatenate([weights.inputs, weights.feedback], axis=1)
+
+
+def _rows(x: Tensor, lengths: Tensor) -> list[Array]:
+    """The real steps of each row; an answer that is not known counts as 0."""
+    values = np.nan_to_num(x.detach().float().cpu().numpy())
+    return [row[:length] for row, length in zip(values, lengths.tolist(), strict=True)]
