@@ -162,6 +162,20 @@ def test_a_failed_import_leaves_nothing_behind(
     )
 
 
+def test_words_that_the_model_does_not_know_are_told_beside_the_answers(
+    trained: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["predict", str(trained.path), "Ada went to Rome ."]) == 0
+    assert "does not know" not in capsys.readouterr().err
+    assert run(["predict", str(trained.path), "Кот сидит там ."]) == 0
+    told = capsys.readouterr()
+    assert "Кот" in told.out
+    assert "does not know most of this input: 3 of its 4 words" in " ".join(told.err.split())
+    (tmp_path / "in.txt").write_text("Кот сидит там .\nAda went to Rome .\n", encoding="utf-8")
+    assert run(["predict", str(trained.path), "--file", str(tmp_path / "in.txt")]) == 0
+    assert "most of 1 of 2 inputs" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.slow
 def test_ctrl_c_stops_and_keeps_the_best_and_resume_goes_on(project: Path) -> None:
     words = ["train", "--project", str(project), "--task", "tagging", "--architecture", "gru", "--max-epochs", "100000"]

@@ -18,6 +18,7 @@ from workbench.api.events import RunFinished
 from workbench.engine.jobs import make_handlers
 from workbench.engine.server import Server
 from workbench.engine.training import train
+from workbench.nn.text.unknown import Unknown
 from workbench.runs.journal import read_journal
 
 
@@ -188,6 +189,29 @@ def test_describe_evaluate_predict_and_trace(client, make_run, records, catalogu
     os.unlink(traced["arrays"])
 
 
+def test_inputs_that_the_vocabulary_does_not_know_are_told_with_the_answers(
+    client, make_run, records, catalogue, tmp_path, monkeypatch
+):
+    run = make_run(max_epochs=1)
+    train(run, records, catalogue)
+    strange = {"x", "y"}
+    monkeypatch.setattr(
+        toy.ToyCodec,
+        "unknown",
+        lambda self, record: Unknown(tuple(t for t in record.tokens if t in strange), len(record.tokens), "characters"),
+        raising=False,
+    )
+    client.send(id="1", job="predict", run=str(run.path), texts=["abc", "xay"])
+    notice = client.until(id="1", kind="result")["value"]["notice"]
+    assert "most of 1 of 2 inputs; of one of them 2 of its 3 characters are not in its vocabulary (“x”, “y”)" in notice
+    client.send(id="2", job="predict", run=str(run.path), texts=["abc", "abx"])
+    assert client.until(id="2", kind="result")["value"]["notice"] == ""
+    source, target = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    source.write_text("xyx\nabc\n")
+    client.send(id="3", job="predict_file", run=str(run.path), input=str(source), output=str(target))
+    assert "most of 1 of 2 inputs" in client.until(id="3", kind="result")["value"]["notice"]
+
+
 def test_a_file_is_predicted_line_by_line_with_progress(client, make_run, records, catalogue, tmp_path):
     run = make_run(max_epochs=1)
     train(run, records, catalogue)
@@ -195,7 +219,11 @@ def test_a_file_is_predicted_line_by_line_with_progress(client, make_run, record
     source.write_text("\n".join("abc" for _ in range(200)) + "\n\n")
     client.send(id="1", job="predict_file", run=str(run.path), input=str(source), output=str(target))
     assert client.until(id="1", kind="progress")["total"] == source.stat().st_size
-    assert client.until(id="1", kind="result")["value"] == {"records": 200, "output": str(target)}
+    assert client.until(id="1", kind="result")["value"] == {
+        "records": 200,
+        "output": str(target),
+        "notice": "",
+    }
     lines = [json.loads(line) for line in target.read_text().splitlines()]
     assert lines[0]["record"]["tokens"] == ["a", "b", "c"]
     assert len(lines[0]["result"]["labels"]) == 3

@@ -65,6 +65,25 @@ def test_the_pinned_input_is_answered_at_once(
     assert worker.jobs[-1]["live"] is False
 
 
+def test_what_to_know_of_the_answers_stands_above_them_until_it_is_no_longer_so(
+    qtbot: Any, stage: UseStage, session: Session, worker: FakeWorker, fake_run: SimpleNamespace
+) -> None:
+    strange = "The model does not know most of this input: 3 of its 4 words are not in its vocabulary."
+    worker.answers["predict"] = lambda job: {**answer_to(job), "notice": "" if "John" in job["texts"][0] else strange}
+    choose_run(session, fake_run)
+    qtbot.waitUntil(lambda: bool(stage.results.results))
+    assert not stage.notice.isVisible()
+    stage.input.setPlainText("Grzegorz mieszka w Londynie")
+    qtbot.waitUntil(lambda: stage.notice.isVisible())
+    assert stage.notice.text() == strange
+    stage.input.clear()
+    qtbot.waitUntil(lambda: not stage.notice.isVisible())
+    stage.input.setPlainText("Grzegorz")
+    qtbot.waitUntil(lambda: stage.notice.isVisible())
+    choose_run(session, None)
+    assert not stage.notice.isVisible()
+
+
 def test_typing_asks_after_a_pause_and_questions_do_not_pile_up(
     qtbot: Any, stage: UseStage, session: Session, worker: FakeWorker, fake_run: SimpleNamespace
 ) -> None:

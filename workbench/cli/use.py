@@ -50,6 +50,7 @@ def predict(
     if not text and file is None and sys.stdin.isatty():
         raise WorkbenchError("There is nothing to read.", fix=f'Type it: recurra predict {run} "…", or use --file.')
     from workbench.engine.predict import load_bundle
+    from workbench.engine.unknowns import Unknowns
     from workbench.nn.contract import DecodeOptions
 
     predictor = load_bundle(_model(run), context.plugins().catalogue)
@@ -60,11 +61,14 @@ def predict(
         _predict_file(context, predictor, file, output, as_format, options)
         return
     count = 0
+    unknowns = Unknowns(predictor.model.codec)
     lines = as_format == "jsonl" or (as_format is None and output is not None and output.suffix == ".jsonl")
     with _writer(output) as write:
-        for record, result in predictor.predict_stream(_records(predictor, text), options):
+        records = unknowns.watch(_records(predictor, text))
+        for record, result in predictor.predict_stream(records, options):
             count += 1
             write(_json_line(record, result) if lines else _text_of(record, result))
+    _note(context, unknowns.notice)
     if output is not None:
         context.console().print(f"{count:,} answers in {output}", markup=False)
 
@@ -137,8 +141,12 @@ def _decode_options(kind: type[DecodeOptions], n_best: int, given: list[str]) ->
 
 def _tell(context: CliContext, predictor: Predictor) -> None:
     """What the reader of the answers should know, beside them and not among them."""
-    if predictor.notice:
-        context.console(stderr=True).print(f"Note: {predictor.notice}", markup=False)
+    _note(context, predictor.notice)
+
+
+def _note(context: CliContext, text: str) -> None:
+    if text:
+        context.console(stderr=True).print(f"Note: {text}", markup=False)
 
 
 def _model(path: Path) -> Path:
@@ -186,14 +194,22 @@ def _predict_file(
     from workbench.api.files import atomic_path
     from workbench.cli.data import progress_bar
     from workbench.engine.batch_files import predict_file
+    from workbench.engine.unknowns import Unknowns
 
+    unknowns = Unknowns(predictor.model.codec)
     suffix = {"text": ".txt"}.get(as_format, f".{as_format}") if as_format else (output.suffix if output else ".txt")
     with tempfile.TemporaryDirectory(prefix="recurra-") as folder, progress_bar(context, "predicting") as progress:
         direct = output is not None and output.suffix == suffix
         target = output if output is not None and direct else Path(folder) / f"answers{suffix}"
         catalogue = context.plugins().catalogue
         count = predict_file(
-            predictor, file, target, catalogue, options=options, progress=lambda done, total: progress(done, total, 0)
+            predictor,
+            file,
+            target,
+            catalogue,
+            options=options,
+            progress=lambda done, total: progress(done, total, 0),
+            unknowns=unknowns,
         )
         if output is None:
             with target.open(encoding="utf-8") as answers:
@@ -201,6 +217,7 @@ def _predict_file(
         elif not direct:
             with atomic_path(output) as temporary:
                 shutil.copyfile(target, temporary)
+    _note(context, unknowns.notice)
     if output is not None:
         context.console().print(f"{count:,} answers in {output}", markup=False)
 

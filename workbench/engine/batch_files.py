@@ -10,6 +10,7 @@ from workbench.api import Catalogue, Importer, Record, Result, WorkbenchError, v
 from workbench.api.files import atomic_path
 from workbench.api.textfiles import TextFile
 from workbench.engine.predict import Predictor
+from workbench.engine.unknowns import Unknowns
 from workbench.nn.contract import DecodeOptions
 
 _HEAD_BYTES = 65536
@@ -28,6 +29,7 @@ def predict_file(
     options: DecodeOptions | None = None,
     importer: str = "",
     progress: Progress | None = None,
+    unknowns: Unknowns | None = None,
 ) -> int:
     """Predict every record of ``source`` into ``target`` and return how many; a cancel or an error leaves no target.
 
@@ -49,6 +51,8 @@ def predict_file(
             yield pair
 
     records = _records(predictor, source, catalogue, importer, progress)
+    if unknowns is not None:
+        records = unknowns.watch(records)
     write = _writer(predictor, target, catalogue)
     with atomic_path(target) as temporary:
         write(counted(predictor.predict_stream(records, options)), temporary)

@@ -24,6 +24,7 @@ from workbench.engine.notes import foresee
 from workbench.engine.predict import Predictor, load_bundle
 from workbench.engine.server import Handler, Request
 from workbench.engine.training import train
+from workbench.engine.unknowns import Unknowns, joined
 from workbench.nn.contract import DecodeOptions
 from workbench.runs.config import parse_config
 from workbench.runs.folder import RunFolder
@@ -85,6 +86,9 @@ class _Jobs:
     def predict(self, request: Request) -> dict[str, Any]:
         predictor = self._predictor(request)
         records = self._inputs(request, predictor)
+        unknowns = Unknowns(predictor.model.codec)
+        for record in records:
+            unknowns.add(record)
         results: list[Result] = (
             predictor.predict(records, _options(request.fields), check=request.check) if records else []
         )
@@ -92,21 +96,24 @@ class _Jobs:
             "result_kind": predictor.result_kind,
             "results": [result.to_json() for result in results],
             "epoch": predictor.epoch,
-            "notice": predictor.notice,
+            "notice": joined(predictor.notice, unknowns.notice),
         }
 
     def predict_file(self, request: Request) -> dict[str, Any]:
         output = Path(request.text("output"))
+        predictor = self._predictor(request)
+        unknowns = Unknowns(predictor.model.codec)
         count = predict_file(
-            self._predictor(request),
+            predictor,
             Path(request.text("input")),
             output,
             self._catalogue,
             options=_options(request.fields),
             importer=str(dict(request.fields.get("options") or {}).get("importer", "")),
             progress=request.progress,
+            unknowns=unknowns,
         )
-        return {"records": count, "output": str(output)}
+        return {"records": count, "output": str(output), "notice": joined(predictor.notice, unknowns.notice)}
 
     def evaluate(self, request: Request) -> dict[str, Any]:
         run = RunFolder.open(Path(request.text("run")))

@@ -17,6 +17,7 @@ from workbench_plugins.tasks.classification.text import cut_as_trained, is_cut_a
 from workbench.api import LabelledText, Record, WorkbenchError
 from workbench.nn.contract import Batch, Encoding
 from workbench.nn.text import PAD, UNKNOWN, Tokeniser
+from workbench.nn.text.unknown import Unknown
 
 NO_LABEL = -1
 """The target of a text without a label, or with one that training has not seen."""
@@ -117,6 +118,10 @@ class ClassificationCodec:
             "label": np.array([label], np.int16),
             "fold": np.array([fold_of(own.text)], np.int16),
         }
+
+    def unknown(self, record: Record) -> Unknown:
+        """What the vocabulary lacks of a text (:class:`workbench.nn.text.unknown.KnowsUnknown`)."""
+        return self.tokeniser.unknown(self._prepared(as_labelled(record).text))
 
     def length(self, record: Record) -> int:
         return min(self.maximum_length, len(self.tokeniser.encode(self._prepared(as_labelled(record).text))))

@@ -17,6 +17,7 @@ from workbench_plugins.tasks.language_modelling.params import LanguageModellingP
 from workbench.api import Record, Text, WorkbenchError
 from workbench.nn.contract import Batch, Encoding
 from workbench.nn.text import END, PAD, START, UNKNOWN, Tokeniser, normalise
+from workbench.nn.text.unknown import Unknown
 
 NEVER = (PAD, START)
 """Symbols that no text has: padding, and the start of a sequence, for which a stream has no use."""
@@ -61,6 +62,10 @@ class LanguageCodec:
     def length(self, record: Record) -> int:
         """Predictions of this record: its symbols and its end."""
         return len(self._cut(as_text(record))) + len(self.end_ids)
+
+    def unknown(self, record: Record) -> Unknown:
+        """What the vocabulary lacks of a text (:class:`workbench.nn.text.unknown.KnowsUnknown`)."""
+        return self.tokeniser.unknown(as_text(record))
 
     def _cut(self, text: str) -> NDArray[np.int64]:
         if self._last[0] is not text:

@@ -22,6 +22,7 @@ from workbench.api import Record, TaggedTokens, WorkbenchError
 from workbench.api.schemes import Scheme, from_iob2, tags_of
 from workbench.api.schemes import spans as spans_of
 from workbench.nn.contract import Batch, Encoding
+from workbench.nn.text.unknown import Unknown
 
 PADDING, UNKNOWN = 0, 1
 WORD_START, WORD_END = 2, 3
@@ -159,6 +160,17 @@ class TaggingCodec:
         """Whether ``word`` has a pretrained vector."""
         id_ = self._word_id(self.key(normalise(word)))
         return self.pretrained is not None and id_ != UNKNOWN and self.pretrained.rows[id_ - FIRST_WORD] >= 0
+
+    def unknown(self, record: Record) -> Unknown:
+        """Words without a vector of their own that cannot be read by their characters either."""
+        tokens = as_tagged(record).tokens
+        return Unknown(tuple(token for token in tokens if self._is_strange(token)), len(tokens))
+
+    def _is_strange(self, token: str) -> bool:
+        id_, _, _, spelling = self._read(token)
+        if id_ != UNKNOWN:
+            return False
+        return not self.read_characters or 2 * int((spelling == UNKNOWN).sum()) >= len(spelling) - 2
 
     def _word_id(self, key: str) -> int:
         found = self._word_ids.get(key)

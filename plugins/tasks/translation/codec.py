@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from workbench.api import Record, TextPair
 from workbench.nn.contract import Batch, Encoding
 from workbench.nn.text import END, PAD, START, Tokeniser
+from workbench.nn.text.unknown import Unknown
 
 
 class TranslationCodec:
@@ -68,6 +69,10 @@ class TranslationCodec:
             "gold": torch.from_numpy(gold),
         }
         return Batch(fields, torch.tensor(lengths), sum(target_lengths), extra={"target_lengths": target_lengths})
+
+    def unknown(self, record: Record) -> Unknown:
+        """What the source's vocabulary lacks (:class:`workbench.nn.text.unknown.KnowsUnknown`)."""
+        return self.source.unknown(as_pair(record).source)
 
     def target_ids(self, text: str) -> NDArray[np.int64]:
         return self.target.encode(text)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from workbench.api import WorkbenchError
 from workbench.nn.text.cutting import CharacterCutter, Cutter, Piece, Split, WordCutter
+from workbench.nn.text.unknown import Unknown
 
 PAD, UNKNOWN, START, END = range(4)
 SPECIALS = ("<pad>", "<unk>", "<s>", "</s>")
@@ -153,6 +154,13 @@ class Tokeniser:
             unknown += int((ids == UNKNOWN).sum())
             total += len(ids)
         return unknown / total if total else 0.0
+
+    def unknown(self, text: str) -> Unknown:
+        """What of ``text`` is not in the vocabulary, as it is written there."""
+        text = normalise(text)
+        pieces = self._cutter.cut(text)
+        missing = tuple(text[start:end] for symbol, start, end in pieces if self._ids.get(symbol, UNKNOWN) == UNKNOWN)
+        return Unknown(missing, len(pieces), self.kind)
 
     # -- ids to text ----------------------------------------------------------------------------------------------
 

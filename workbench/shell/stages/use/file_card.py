@@ -124,7 +124,8 @@ class FileCard(Card):
     def _done(self, value: Mapping[str, Any]) -> None:
         self._handle = None
         self._busy(False)
-        self.status.setText(f"{int(value.get('records', 0)):,} records written to {value.get('output', '')}")
+        written = f"{int(value.get('records', 0)):,} records written to {value.get('output', '')}"
+        self.status.setText("\n".join(filter(None, (written, str(value.get("notice") or "")))))
 
     def _record(self) -> str:
         """The kind of record the selected run's task reads."""
