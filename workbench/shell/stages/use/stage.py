@@ -27,7 +27,7 @@ from workbench.shell.stages.model_state import has_model, is_live, model_title, 
 from workbench.shell.stages.use.file_card import FileCard
 from workbench.shell.stages.use.own_page import OwnPage
 from workbench.shell.stages.use.result_list import ResultList
-from workbench.shell.widgets import Button, Card, EmptyState, Muted, ProblemSlot
+from workbench.shell.widgets import Button, Card, EmptyState, Muted, ProblemSlot, Text
 
 if TYPE_CHECKING:
     from workbench.shell.session import Session
@@ -97,12 +97,16 @@ class UseStage(Stage):
         self.input_card.header.addWidget(self.readings)
         self.input_card.body.addWidget(self.input)
         self.results = ResultList(session)
+        self.notice = Text("")
+        self.notice.setAccessibleName("What to know of these answers")
+        self.notice.hide()
         self.answer_card = Card("Answer")
         self.status = Muted("", wrap=False)
         self.export_button = Button("Export…", kind="quiet", on_click=self.export, tip="Write these answers to a file")
         self.answer_card.header.addStretch(1)
         self.answer_card.header.addWidget(self.status)
         self.answer_card.header.addWidget(self.export_button)
+        self.answer_card.body.addWidget(self.notice)
         self.answer_card.body.addWidget(self.results, 1)
         self._problem_box = ProblemSlot()
         self.answer_card.body.addLayout(self._problem_box)
@@ -211,6 +215,7 @@ class UseStage(Stage):
             self._handle = None
         self.results.clear()
         self.status.setText("")
+        self._tell("")
         self._show_problem(None)
         self.refresh()
         if has_model(self.session) and self.isVisible():
@@ -243,6 +248,7 @@ class UseStage(Stage):
         if not texts:
             self.results.clear()
             self.status.setText("")
+            self._tell("")
             self.export_button.setEnabled(False)
             return
         if self._handle is not None:
@@ -271,6 +277,7 @@ class UseStage(Stage):
         self._handle = None
         self._show_problem(None)
         self.results.show_results(str(value.get("result_kind", "")), list(value.get("results", ())), self._asked)
+        self._tell(str(value.get("notice") or ""))
         epoch = value.get("epoch")
         learning = "learning, " if is_live(self.session) else ""
         self.status.setText(f"{learning}{self.session.run_view.unit} {epoch}" if epoch else "")
@@ -283,6 +290,11 @@ class UseStage(Stage):
         if not isinstance(error, Cancelled):
             self._show_problem(error)
         self._ask_again()
+
+    def _tell(self, notice: str) -> None:
+        """What to know of the answers: that the model is no finished one, or knows little of what was typed."""
+        self.notice.setText(notice)
+        self.notice.setVisible(bool(notice))
 
     def _ask_again(self) -> None:
         if self._again:
