@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.api import ClassProbabilities, Forecast, Result, TokenLabels, Trace, Translation, WorkbenchError
+from workbench.api.events import RunFinished, RunStarted
+from workbench.runs.outcome import FAILED
 
 if TYPE_CHECKING:
     from workbench.shell.session import Session
+    from workbench.shell.widgets import EmptyState
 
 _RESULTS: dict[str, type[Result]] = {
     cls.KIND: cls for cls in (TokenLabels, ClassProbabilities, Translation, Forecast)
@@ -46,8 +49,31 @@ def model_title(session: Session) -> str:
         return "No model"
     name = getattr(run.config, "name", "") or run.id
     if answers_from_checkpoint(session):
-        return f"{name}, interrupted: its best checkpoint answers"
+        ended = ended_badly(session)
+        return f"{name}, {FAILED[ended.reason] if ended is not None else 'interrupted'}: its best checkpoint answers"
     return f"{name}, in training" if is_live(session) else name
+
+
+def ended_badly(session: Session) -> RunFinished | None:
+    """How the selected run ended, if that was against its will: it failed, diverged or ran out of memory."""
+    for event in reversed(session.events):
+        if isinstance(event, RunFinished):
+            return event if event.reason in FAILED else None
+        if isinstance(event, RunStarted):  # it goes on
+            return None
+    return None
+
+
+def say_why_empty(session: Session, empty: EmptyState, title: str = "") -> None:
+    """Let a stage without a model say of what its run failed; else ``title``, and what the stage is for."""
+    ended = ended_badly(session) if not is_live(session) else None
+    title, text = title or empty.accessibleName(), empty.accessibleDescription()
+    if ended is not None:
+        error = WorkbenchError.from_dict(ended.error) if ended.error else WorkbenchError("Its error was not kept.")
+        title = f"This run {FAILED[ended.reason]} and left no model"
+        text = " ".join(part for part in (error.what, error.why, error.fix) if part)
+    empty.title.setText(title)
+    empty.text.setText(text)
 
 
 def title_of_run(session: Session, run: Any) -> str:

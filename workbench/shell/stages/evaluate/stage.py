@@ -35,7 +35,7 @@ from workbench.shell.stages.evaluate.confusion import ConfusionMatrix
 from workbench.shell.stages.evaluate.error_browser import ErrorBrowser
 from workbench.shell.stages.evaluate.examples import record_reader, view_maker
 from workbench.shell.stages.evaluate.tables import TypeTableModel, figure
-from workbench.shell.stages.model_state import answers_from_checkpoint, is_live, model_title
+from workbench.shell.stages.model_state import answers_from_checkpoint, is_live, model_title, say_why_empty
 from workbench.shell.widgets import Button, Card, EmptyState, Figure, FlowLayout, Muted, ProblemSlot, ScrollColumn, Text
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ class EvaluateStage(Stage):
         if not can:
             self.confirm.hide()
             learning = is_live(self.session)
-            self.empty.title.setText("The model is still learning" if learning else "No trained model yet")
+            say_why_empty(self.session, self.empty, "The model is still learning" if learning else "")
             self.pages.setCurrentWidget(self.empty)
         else:
             self.head.set_title("Evaluate", model_title(self.session))

@@ -16,7 +16,7 @@ from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.explain.compare import Comparison
 from workbench.shell.stages.explain.trace_view import TraceView
 from workbench.shell.stages.model_layers import sizes_of
-from workbench.shell.stages.model_state import has_model, is_live, model_title, read_trace
+from workbench.shell.stages.model_state import has_model, is_live, model_title, read_trace, say_why_empty
 from workbench.shell.stages.page_tabs import PageTabs
 from workbench.shell.widgets import Button, Card, EmptyState, Muted, ProblemSlot, ScrollColumn
 
@@ -152,6 +152,7 @@ class ExplainStage(Stage):
         ready = has_model(self.session)
         self.head.setVisible(ready)
         if not ready:
+            say_why_empty(self.session, self.empty)
             self.pages.setCurrentWidget(self.empty)
         else:
             self.head.set_title("Explain", model_title(self.session))

@@ -23,7 +23,7 @@ from workbench.api import Cancelled, Event, WorkbenchError
 from workbench.api.events import EpochMetrics, RunFinished
 from workbench.api.files import write_atomic
 from workbench.shell.stages.base import Stage, StageState
-from workbench.shell.stages.model_state import has_model, is_live, model_title, summary_of
+from workbench.shell.stages.model_state import has_model, is_live, model_title, say_why_empty, summary_of
 from workbench.shell.stages.use.file_card import FileCard
 from workbench.shell.stages.use.own_page import OwnPage
 from workbench.shell.stages.use.result_list import ResultList
@@ -35,7 +35,12 @@ if TYPE_CHECKING:
 
 TYPING_PAUSE_MS = 250
 ALTERNATIVES = 5
-PLACEHOLDER = "Type or paste a text; the answer follows as you type."
+PLACEHOLDER = "Type or paste an input, one a line; the answer follows as you type."
+NOT_TYPED = "This task takes no typed input: have it answer the records of a file, below."
+UNASKED = "Type above, and the answer appears here."
+_PLACEHOLDERS = {"labelled_tree": "Type trees in brackets, one a line, as (2 (3 good) (2 film))."}
+_OF_WORDS = frozenset({"tagged_tokens", "labelled_text", "text", "text_pair", ""})
+"""Records that are typed as words, of which the view of the answers says more."""
 
 
 class _Input(QPlainTextEdit):
@@ -107,6 +112,8 @@ class UseStage(Stage):
         self.answer_card.header.addWidget(self.status)
         self.answer_card.header.addWidget(self.export_button)
         self.answer_card.body.addWidget(self.notice)
+        self.unasked = Muted(UNASKED)
+        self.answer_card.body.addWidget(self.unasked)
         self.answer_card.body.addWidget(self.results, 1)
         self._problem_box = ProblemSlot()
         self.answer_card.body.addLayout(self._problem_box)
@@ -166,15 +173,17 @@ class UseStage(Stage):
         ready = has_model(self.session)
         self.file_card.setVisible(ready)
         if not ready:
+            say_why_empty(self.session, self.empty)
             self.pages.setCurrentWidget(self.empty)
         elif self.own_page.show_run(self._result_kind()):
             self.pages.setCurrentWidget(self.own_page)
         else:
             self._heed(self.results.prepare(self._result_kind()))
+            self._say_what_to_type()
             self.pages.setCurrentWidget(self._page)
             self.input_card.set_title("Ask the model", model_title(self.session))
             self._prefill()
-        self.export_button.setEnabled(bool(self.results.results))
+        self._mark_asked()
         self.state_changed.emit()
 
     @property
@@ -183,22 +192,33 @@ class UseStage(Stage):
 
     def _result_kind(self) -> str:
         """The kind of answers the selected run's task gives; "" where its plugin is missing."""
+        return str(getattr(self._task(), "result", ""))
+
+    def _task(self) -> Any:
+        """The selected run's task; None where its plugin is missing."""
         run = self.session.run
-        try:
-            return str(getattr(self.session.catalogue.task(run.config.task.id), "result", "")) if run else ""
-        except WorkbenchError:
-            return ""
+        return self.session.find(self.session.catalogue.task, run.config.task.id) if run is not None else None
 
     def _heed(self, view: Any) -> None:
         """Follow the wishes of the plugin's view: what the input says, whether several readings make sense."""
         if view is self._view:
             return
         self._view = view
-        self.input.setPlaceholderText(str(getattr(view, "placeholder", PLACEHOLDER)))
         self.readings.setVisible(bool(getattr(view, "several_readings", False)))
         changed = getattr(view, "options_changed", None)
         if changed is not None:
             changed.connect(self._typed)
+
+    def _say_what_to_type(self) -> None:
+        """What the input takes: of texts the view knows it best; some tasks take records of a file only."""
+        task = self._task()
+        record, typed = getattr(task, "record", ""), getattr(task, "parse_input", "") is not None
+        words = str(getattr(self._view, "placeholder", PLACEHOLDER)) if record in _OF_WORDS else PLACEHOLDER
+        if record in _PLACEHOLDERS:
+            words = _PLACEHOLDERS[record]
+        self.input.setPlaceholderText(words if typed else NOT_TYPED)
+        self.input.setEnabled(typed)
+        self.unasked.setText(UNASKED if typed else NOT_TYPED)
 
     def _prefill(self) -> None:
         """Begin with the run's first pinned input, so that there is an answer before anything is typed."""
@@ -249,7 +269,7 @@ class UseStage(Stage):
             self.results.clear()
             self.status.setText("")
             self._tell("")
-            self.export_button.setEnabled(False)
+            self._mark_asked()
             return
         if self._handle is not None:
             self._again = True
@@ -281,7 +301,7 @@ class UseStage(Stage):
         epoch = value.get("epoch")
         learning = "learning, " if is_live(self.session) else ""
         self.status.setText(f"{learning}{self.session.run_view.unit} {epoch}" if epoch else "")
-        self.export_button.setEnabled(bool(self.results.results))
+        self._mark_asked()
         self.state_changed.emit()
         self._ask_again()
 
@@ -296,6 +316,12 @@ class UseStage(Stage):
         self.notice.setText(notice)
         self.notice.setVisible(bool(notice))
 
+    def _mark_asked(self) -> None:
+        """What there is without an answer: a sentence, and nothing to export."""
+        asked = bool(self.results.results)
+        self.export_button.setEnabled(asked)
+        self.unasked.setVisible(not asked and self._problem is None)
+
     def _ask_again(self) -> None:
         if self._again:
             self._again = False
@@ -304,6 +330,7 @@ class UseStage(Stage):
     def _show_problem(self, error: WorkbenchError | None) -> None:
         self._problem = error
         self._problem_box.tell(error, self.ask, "Ask again")
+        self._mark_asked()
         self.state_changed.emit()
 
     # -- export -------------------------------------------------------------------------------------------------
