@@ -10,6 +10,7 @@ from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QFrame, QHeaderView, QMenu, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from workbench.api import WorkbenchError
+from workbench.runs.outcome import FAILED, outcome
 from workbench.shell.session import Session
 from workbench.shell.widgets import Button, Card, Muted
 
@@ -154,7 +155,7 @@ class ProjectPanel(Card):
             return ""
         if state.status != "finished":
             return str(state.status)
-        return self._score(run) or str(state.reason)
+        return FAILED.get(state.reason) or self._score(run) or outcome(state)
 
     def _ask_states(self, runs: list[Any]) -> None:
         """Read the journals of runs not known yet, off the GUI thread."""
