@@ -124,8 +124,8 @@ def test_a_long_sequence_has_the_curve_of_its_last_step(stage: ExplainStage) -> 
 def test_a_gradient_of_inputs_says_so_and_one_that_is_not_there_why(stage: ExplainStage) -> None:
     whole = make_trace()
     stage.show_trace(replace(whole, gradient_through_time={"input": FORWARD}))
-    assert "∂x_t" in stage.view.gradient_note.text()
-    assert [one.name for one in stage.view.gradient.reaches] == ["input, earlier words"]
+    assert "∂xₜ" in stage.view.gradient_note.text()
+    assert [one.name for one in stage.view.gradient.reaches] == ["input, earlier steps"]
     stage.show_trace(replace(whole, gradient_through_time={}, gradient_steps=None, gradient_note="No labels."))
     assert stage.view.gradient_note.text() == "No labels."
     assert stage.view.gradient.reaches == []

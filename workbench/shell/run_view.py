@@ -18,7 +18,7 @@ from workbench.api.events import (
     StateChanged,
     StepMetrics,
 )
-from workbench.shell.figures import metric_text, units_of
+from workbench.shell.figures import metric_name, metric_text, units_of
 from workbench.shell.pace import Pace
 
 if TYPE_CHECKING:
@@ -197,9 +197,10 @@ class RunView(QObject):
         if name not in metrics and metrics:
             name = next(iter(metrics))
         metric = self.session.find(self.session.catalogue.metric, name) if name else None
-        title = metric.title if metric is not None else (name.replace("_", " ").capitalize() or "Metric")
+        title = metric.title if metric is not None else (metric_name(name) or "Metric")
         if name not in metrics:
-            return title, "–", f"after the first {self.unit}"
+            unvalidated = self.epoch is not None and math.isnan(self.epoch.validation_loss)
+            return title, "–", "no records for validation" if unvalidated else f"after the first {self.unit}"
         best = max((self.best.metrics.get(name, math.nan) if self.best else math.nan), -math.inf)
         said = f"best {metric_text(name, best)}" if math.isfinite(best) else ""
         return title, metric_text(name, metrics[name]), said

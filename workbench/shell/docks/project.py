@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHeaderView, QMenu, QTreeWidget, QTreeWidg
 
 from workbench.api import WorkbenchError
 from workbench.runs.outcome import FAILED, outcome
+from workbench.shell.figures import metric_text
 from workbench.shell.session import Session
 from workbench.shell.widgets import Button, Card, Muted
 
@@ -144,7 +145,7 @@ class ProjectPanel(Card):
         state = self._states.get(run.id)
         if state is None or not state.best_metrics:
             return ""
-        return f"{next(iter(state.best_metrics.values())):.3g}"
+        return metric_text(*next(iter(state.best_metrics.items())))
 
     def _state_text(self, run: Any) -> str:
         live = self.session.training_run

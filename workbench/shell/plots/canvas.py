@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPen, QResizeEvent
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workbench.shell.plots.series import Floats, apart
@@ -50,6 +52,37 @@ class WholeAxis(pg.AxisItem):
         return [(max(1.0, round(spacing)), 0.0) for spacing, _ in super().tickSpacing(minimum, maximum, size)]
 
 
+MANTISSAS: tuple[tuple[int, ...], ...] = (tuple(range(1, 10)), (1, 2, 5), (1,))
+"""The figures of a decade that may be named, from what needs most room."""
+
+
+class ValueAxis(pg.AxisItem):
+    """On a logarithmic scale, only as many figures as do not touch: all, else 1 2 5, else whole powers of ten."""
+
+    def logTickValues(self, low: float, high: float, size: float, std: list[Any]) -> list[Any]:
+        """A power of ten is named once, not by two levels of ticks over each other."""
+        levels = super().logTickValues(low, high, size, std)
+        if not levels or levels[-1][0] is not None:
+            return levels
+        powers = {round(value) for spacing, values in levels if spacing is not None for value in values}
+        between = [value for value in levels[-1][1] if abs(value - round(value)) > 1e-6 or round(value) not in powers]
+        return [*levels[:-1], (None, between)]
+
+    def logTickStrings(self, values: list[float], scale: float, spacing: float | None) -> list[str]:
+        named: list[str] = super().logTickStrings(values, scale, spacing)
+        low, high = self.range
+        decade = self.geometry().height() / max(high - low, 1e-9)  # pixels
+        line = QFontMetricsF(self.style["tickFont"] or self.font()).height()
+        kept = next((kept for kept in MANTISSAS if decade * _closest(kept) >= line), MANTISSAS[-1])
+        leads = [round(10 ** (value - math.floor(value + 1e-9))) for value in values]
+        return [name if lead in kept else "" for name, lead in zip(named, leads, strict=True)]
+
+
+def _closest(figures: tuple[int, ...]) -> float:
+    """The least distance between two of ``figures``, in decades."""
+    return min(math.log10(after / before) for before, after in pairwise((*figures, 10)))
+
+
 class Canvas(QWidget):
     """``set_line`` adds or updates a named line. Its accessible name is a summary in words."""
 
@@ -70,7 +103,7 @@ class Canvas(QWidget):
         self._by_hand = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        self.plot = pg.PlotWidget(self, axisItems={"bottom": WholeAxis("bottom")})
+        self.plot = pg.PlotWidget(self, axisItems={"bottom": WholeAxis("bottom"), "left": ValueAxis("left")})
         self.plot.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self.plot.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.item = self.plot.getPlotItem()

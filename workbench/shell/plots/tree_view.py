@@ -74,6 +74,8 @@ class TreeView(QAbstractScrollArea):
         self._fills: list[QColor] = []
         self._chosen, self._hovered = -1, -1
         self._zoom = 1.0
+        self._by_hand = False
+        """Whether somebody has zoomed: until then the tree is fitted into whatever room there is."""
         self._row = 40.0
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -116,6 +118,7 @@ class TreeView(QAbstractScrollArea):
         self.setAccessibleName(f"Tree: {caption}" if caption else "Tree")
         self._restyle()
         if not same:
+            self._by_hand = False
             self.fit(READABLE_ZOOM)
         self._describe()
 
@@ -219,6 +222,7 @@ class TreeView(QAbstractScrollArea):
         view = self.viewport()
         around = around or QPointF(view.width() / 2, view.height() / 2)
         held = self._to_tree(around)
+        self._by_hand = True
         self._zoom = zoom
         self._place_bars()
         moved = held * zoom + self._margin() - around
@@ -239,6 +243,10 @@ class TreeView(QAbstractScrollArea):
         self._place_bars()
         self._bring_into_view(len(self._parents) - 1)
         view.update()
+
+    def whole_height(self) -> int:
+        """Pixels that show the whole tree at its natural size."""
+        return int((self._layout.height if self._layout is not None else 0.0) + self._legend_height() + 26)
 
     def _legend_height(self) -> float:
         return QFontMetricsF(self.font()).height() * 1.6 if self._values is not None else 0.0
@@ -284,7 +292,10 @@ class TreeView(QAbstractScrollArea):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._place_bars()
+        if self._by_hand:
+            self._place_bars()
+        else:
+            self.fit(READABLE_ZOOM)
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         del dx, dy  # the legend stays in its corner, so everything is painted again

@@ -223,11 +223,23 @@ class UnrolledView(QWidget):
                 self._paint_arrows(painter, number, place, step, lit=lit)
         for step in range(first, last):
             self._paint_column(painter, number, place, step, metrics)
+        if place.gutter and seen.left() < place.left:
+            self._paint_names(painter, place, metrics)
         if place.side.title and self._unrolled is not None and self._unrolled.decodes:
             painter.setPen(theme.color("muted"))
             top, width = self._floor + metrics.height() * 1.8 + 4, place.width * max(1, count)
             area = QRectF(place.left, top, width, metrics.height())
             painter.drawText(area, int(Qt.AlignmentFlag.AlignHCenter), place.side.title)
+
+    def _paint_names(self, painter: QPainter, place: PlacedSide, metrics: QFontMetricsF) -> None:
+        """Which layer is which, to the left of its first state."""
+        painter.setPen(self._theme.color("muted"))
+        for level in place.side.levels():
+            box = self._box(place, level[0], 0)
+            name = place.side.rows[level[0]].name
+            area = QRectF(place.left - place.gutter, box.top(), place.gutter - 6, box.height())
+            words = metrics.elidedText(name, Qt.TextElideMode.ElideRight, area.width())
+            painter.drawText(area, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), words)
 
     def _is_lit(self, number: int, step: int) -> bool:
         return (number, step) == (self._side, self._step)

@@ -27,6 +27,8 @@ class PlacedSide:
     """For each row (left within the column, top, width)."""
     junctions: list[float]
     """For each level with two directions, how high the point is where both meet; else -1."""
+    gutter: float = 0.0
+    """Room to the left for the names of the layers; 0 where there is but one."""
 
 
 @dataclass(slots=True)
@@ -74,7 +76,10 @@ def place_sides(unrolled: Unrolled, line: float, box_height: float, advance: Cal
             junctions.append(y if len(level) > 1 else -1.0)
         if number:
             x += width * 0.6
-        placed.append(PlacedSide(side, x, width, boxes, junctions))
+        named = [advance(side.rows[level[0]].name) for level in side.levels()]
+        gutter = min(max(named), line * 8) + 10 if len(named) > 1 and not number else 0.0
+        x += gutter
+        placed.append(PlacedSide(side, x, width, boxes, junctions, gutter))
         x += width * max(1, len(side.steps))
     title = line + 6 if unrolled.decodes else 0.0
     height = head + body + line * 1.8 + title + MARGIN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -67,8 +67,27 @@ class Unrolled:
         return len(self.sides) > 1
 
 
+def readable(word: str) -> str:
+    """A step's name as it can be seen: "␣" for a space, a day without its midnight."""
+    if word and not word.strip():
+        return "".join({"\n": "⏎", "\t": "⇥"}.get(letter, "␣") for letter in word)
+    return word.removesuffix("T00:00:00") if word[:1].isdigit() else word
+
+
+def readable_trace(trace: Trace) -> Trace:
+    """``trace`` with every name as it can be seen."""
+    return replace(
+        trace,
+        steps=tuple(map(readable, trace.steps)),
+        output_labels=tuple(map(readable, trace.output_labels)),
+        predicted=tuple(map(readable, trace.predicted)),
+        output_steps=tuple(map(readable, trace.output_steps)),
+    )
+
+
 def unrolled_trace(trace: Trace) -> Unrolled:
     """The unrolled network with the states and answers of ``trace``."""
+    trace = readable_trace(trace)
     reading = tuple(_row(layer) for layer in trace.layers if layer.over != "outputs")
     writing = tuple(_row(layer) for layer in trace.layers if layer.over == "outputs")
     count = len(trace.steps)

@@ -98,7 +98,10 @@ class EmptyState(QWidget):
 
 
 class ErrorCard(Card):
-    """What happened, the likely cause, the fix to click, the details to copy."""
+    """What happened, the likely cause, the fix to click, the details to copy.
+
+    ``advice`` is what is worth knowing though nothing failed: it does not stand in the colour of danger.
+    """
 
     edge_role = "danger"
 
@@ -110,14 +113,18 @@ class ErrorCard(Card):
         *,
         fix_text: str = "Fix it",
         on_dismiss: Callable[[], object] | None = None,
+        advice: bool = False,
     ) -> None:
         super().__init__("", parent)
+        if advice:
+            self.edge_role = "warning"
         if isinstance(error, str):
             error = WorkbenchError(error)
         self.error = error
         self.body.setSpacing(3)
         what = f"{error.where}: {error.what}" if error.where else error.what
-        self.body.addWidget(Text(what, semibold=True, role=QPalette.ColorRole.BrightText))
+        role = QPalette.ColorRole.WindowText if advice else QPalette.ColorRole.BrightText
+        self.body.addWidget(Text(what, semibold=True, role=role))
         if error.why:
             self.body.addWidget(Muted(error.why))
         if error.fix:
@@ -133,7 +140,7 @@ class ErrorCard(Card):
         buttons.addStretch(1)
         self.body.addLayout(buttons)
         self.body.addStretch(1)
-        self.setAccessibleName(f"Problem: {error.what}")
+        self.setAccessibleName(f"{'Worth knowing' if advice else 'Problem'}: {error.what}")
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
 
     def details(self) -> str:

@@ -149,6 +149,8 @@ class TextField(Field):
         else:
             text = _show(value)
         self._edit.setText(text)
+        if isinstance(value, (list, tuple)):
+            self._edit.setCursorPosition(0)  # of a long list the beginning is seen
 
     def _on_edited(self, text: str) -> None:
         try:

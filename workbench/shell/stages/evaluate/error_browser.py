@@ -48,6 +48,8 @@ class ErrorBrowser(QWidget):
         self._view_kind = ""
         self._examples: list[Mapping[str, Any]] = []
         self._shown: list[Mapping[str, Any]] = []
+        self._none = ""
+        """What stands where no record is shown."""
         self._kind = TokenLabels.KIND
         colours = LabelColours()
         self.list = QListWidget()
@@ -76,7 +78,11 @@ class ErrorBrowser(QWidget):
         grid.addWidget(self.gold, 1, 1, top)
         grid.addWidget(self._titles[1], 2, 0, top)
         grid.addWidget(self.predicted, 2, 1, top)
-        grid.addWidget(self.plain, 3, 0, 1, 2)
+        self._other_titles = [Muted("Gold", wrap=False), Muted("Predicted", wrap=False)]
+        for row, title in enumerate(self._other_titles, 3):
+            grid.addWidget(title, row, 0, top)
+            title.hide()
+        grid.addWidget(self.plain, 3, 1)
         grid.setRowStretch(5, 1)
         self._grid = grid
         scroll = QScrollArea()
@@ -118,6 +124,7 @@ class ErrorBrowser(QWidget):
 
     def filter(self, gold: str, predicted: str) -> None:
         """Only records in which ``gold`` was taken for ``predicted`` (both empty: all)."""
+        self._none = "No errors of this kind among the worst records." if gold else "None of the records has an error."
         self._shown = [one for one in self._examples if not gold or _confuses(one, gold, predicted)]
         self.list.clear()
         for one in self._shown:
@@ -136,10 +143,13 @@ class ErrorBrowser(QWidget):
     def _show(self, row: int) -> None:
         one = self._shown[row] if 0 <= row < len(self._shown) else None
         self.open_button.setEnabled(one is not None and one.get("record_id") is not None)
+        for title in self._other_titles:
+            title.hide()
         if one is None:
-            self.caption.setText("No errors of this kind among the worst records.")
-            for flow in (self.gold, self.predicted):
+            self.caption.setText(self._none)
+            for flow, title in zip((self.gold, self.predicted), self._titles, strict=True):
                 flow.clear()
+                title.hide()
             self.plain.setText("")
             if self._view is not None:
                 self._view.hide()
@@ -172,13 +182,15 @@ class ErrorBrowser(QWidget):
             made = self._make_view()
             if made is not None:
                 self._view_kind, self._view = made
-                self._grid.addWidget(self._view, 4, 0, 1, 2)
+                self._grid.addWidget(self._view, 4, 1)
         shown: Any = getattr(self._view, "widget", None)
         if shown is None:
             self.plain.setText("\n".join(filter(None, (wanted, summary_of(one.get("result"))))))
             return
         self.plain.setText(wanted)
         self.plain.setVisible(bool(wanted))
+        for title in self._other_titles:
+            title.setVisible(bool(wanted))
         shown.show_result(result_from(self._view_kind, one.get("result")))
 
     def forget_view(self) -> None:

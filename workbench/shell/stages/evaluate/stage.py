@@ -9,32 +9,27 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
-    QFileDialog,
     QFrame,
     QHBoxLayout,
-    QHeaderView,
     QProgressBar,
     QScrollArea,
     QSplitter,
     QStackedWidget,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
 
 from workbench.api import SPLITS, Cancelled, Event, Report, Series, WorkbenchError
 from workbench.api.events import RunFinished
-from workbench.api.files import atomic_path
-from workbench.host import use
-from workbench.shell.figures import is_share, units_of
+from workbench.shell.figures import is_share, metric_name, units_of
 from workbench.shell.panels import panel_cards
 from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.evaluate.confusion import ConfusionMatrix
 from workbench.shell.stages.evaluate.error_browser import ErrorBrowser
 from workbench.shell.stages.evaluate.examples import record_reader, view_maker
-from workbench.shell.stages.evaluate.tables import TypeTableModel, figure
+from workbench.shell.stages.evaluate.export import ask_export_path, kinds_text, report_exporters, write_report
+from workbench.shell.stages.evaluate.tables import TypeTableModel, figure, make_table
 from workbench.shell.stages.model_state import answers_from_checkpoint, is_live, model_title, say_why_empty
 from workbench.shell.widgets import Button, Card, EmptyState, Figure, FlowLayout, Muted, ProblemSlot, ScrollColumn, Text
 
@@ -53,7 +48,7 @@ class EvaluateStage(Stage):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
-        self.ask_export_path: Callable[[QWidget, str, str], str] = _ask_export_path
+        self.ask_export_path: Callable[[QWidget, str, str], str] = ask_export_path
         self.report: Report | None = None
         self._problem: WorkbenchError | None = None
         self._handle: Any = None
@@ -88,7 +83,7 @@ class EvaluateStage(Stage):
         self.figures = QWidget()
         self._figures = FlowLayout(self.figures, spacing=8, stretch=True)
         self.table_model = TypeTableModel(self)
-        self.table = self._make_table()
+        self.table = make_table(self.table_model)
         self.types_card = Card("By type")
         self.types_card.body.addWidget(self.table)
         self.matrix = ConfusionMatrix(session.theme)
@@ -104,7 +99,7 @@ class EvaluateStage(Stage):
         self.errors_card.body.addWidget(self.errors)
         self.matrix.cell_chosen.connect(self._filter)
         self.errors.open_requested.connect(self._open_record)
-        middle = QSplitter(Qt.Orientation.Horizontal)
+        middle = self._middle = QSplitter(Qt.Orientation.Horizontal)
         middle.addWidget(self.types_card)
         middle.addWidget(self.matrix_card)
         middle.setStretchFactor(0, 3)
@@ -119,8 +114,12 @@ class EvaluateStage(Stage):
         column = QVBoxLayout(results)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
+        self._columns = columns
+        self.figures_only = Muted("This task reports figures only: it lists neither types nor single records.")
         column.addWidget(self.figures)
+        column.addWidget(self.figures_only)
         column.addWidget(columns, 1)
+        column.addStretch(0)
         self.empty = EmptyState(
             "No trained model yet",
             "Evaluation compares a finished model's answers with the labels of records it did not learn from.",
@@ -135,7 +134,8 @@ class EvaluateStage(Stage):
         self._page = ScrollColumn(results)  # large text in a small window scrolls; nothing is squeezed
         for page in (self.empty, self.not_yet, self._page):
             self.pages.addWidget(page)
-        for _panel, card in panel_cards(session, frozenset({"evaluate"})):
+        self._panels = [card for _panel, card in panel_cards(session, frozenset({"evaluate"}))]
+        for card in self._panels:
             column.addWidget(card)
             card.follow_run()
         layout = QVBoxLayout(self)
@@ -166,21 +166,6 @@ class EvaluateStage(Stage):
         card.body.addLayout(row)
         card.hide()
         return card
-
-    def _make_table(self) -> QTableView:
-        table = QTableView()
-        table.setModel(self.table_model)
-        table.setAccessibleName("Figures by type")
-        table.setSortingEnabled(True)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setShowGrid(False)
-        table.setFrameShape(QFrame.Shape.NoFrame)
-        table.setTabKeyNavigation(False)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(max(26, table.fontMetrics().height() + 10))
-        table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
-        return table
 
     # -- what the window asks -----------------------------------------------------------------------------------
 
@@ -355,9 +340,17 @@ class EvaluateStage(Stage):
             self._figures.addWidget(card)
         self.table_model.show_rows(report.table)
         self.matrix.show_counts(report.confusion_labels, report.confusion)
-        self.matrix_card.setVisible(bool(report.confusion))
+        for card, there in ((self.types_card, report.table), (self.matrix_card, report.confusion)):
+            card.setVisible(bool(there))
+        self._middle.setVisible(bool(report.table or report.confusion))
+        self.errors_card.setVisible(bool(report.examples))
+        nothing = not (report.table or report.confusion or report.examples)
+        self._columns.setVisible(not nothing)
+        self.figures_only.setVisible(nothing)
         self.errors_card.set_title("Errors", f"the {len(report.examples):,} worst records, worst first")
         self.errors.show_examples(report.examples)
+        for panel in self._panels:
+            panel.show_report(report)
         self.clear_button.hide()
 
     def _record_kind(self) -> str:
@@ -367,7 +360,7 @@ class EvaluateStage(Stage):
 
     def _metric_title(self, name: str) -> str:
         metric = self.session.find(self.session.catalogue.metric, name) if name not in _METRICS else None
-        return _METRICS.get(name) or (metric.title if metric is not None else name.replace("_", " ").capitalize())
+        return _METRICS.get(name) or (metric.title if metric is not None else metric_name(name))
 
     def _fit(self) -> None:
         """Room that tables and errors need at the present text size."""
@@ -412,25 +405,18 @@ class EvaluateStage(Stage):
     def export(self) -> None:
         """Write the report to a file, with the exporter its suffix chooses."""
         report = self.report
-        exporters = [one for one in self.session.catalogue.exporters() if one.of == "report"]
         if report is None:
             return
-        if not exporters:
-            self.session.notify(WorkbenchError("No exporter of reports is installed.", fix="Switch its plugin on."))
+        try:
+            exporters = report_exporters(self.session)
+        except WorkbenchError as error:
+            self.session.notify(error)
             return
-        kinds = ";;".join(f"{one.title} (*{one.suffix})" for one in exporters)
-        path = self.ask_export_path(self, f"{report.split}-report{exporters[0].suffix}", kinds)
+        path = self.ask_export_path(self, f"{report.split}-report{exporters[0].suffix}", kinds_text(exporters))
         if not path:
             return
-        exporter = next((one for one in exporters if Path(path).suffix == one.suffix), exporters[0])
         try:
-            with atomic_path(Path(path)) as temporary:
-                use(
-                    exporter,
-                    self.session.problems,
-                    self.session.catalogue,
-                    lambda: exporter.factory.resolve()(report, temporary),
-                )
+            write_report(self.session, exporters, report, Path(path))
         except WorkbenchError as error:
             self._show_problem(error)
             return
@@ -454,7 +440,3 @@ def _empty(layout: Any) -> None:
         if widget is not None:
             widget.hide()
             widget.deleteLater()
-
-
-def _ask_export_path(parent: QWidget, proposed: str, kinds: str) -> str:
-    return QFileDialog.getSaveFileName(parent, "Export the report", proposed, kinds)[0]

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView
 
-from workbench.shell.figures import is_share
+from workbench.shell.figures import is_share, metric_name
 
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -38,7 +39,7 @@ class TypeTableModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             name = self._columns[section]
-            return {"f1": "F1", "label": "Type", "support": "In gold"}.get(name, name.replace("_", " ").capitalize())
+            return {"label": "Type", "support": "In gold"}.get(name, metric_name(name))
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignRight if section else Qt.AlignmentFlag.AlignLeft
             return int(side | Qt.AlignmentFlag.AlignVCenter)
@@ -61,6 +62,23 @@ class TypeTableModel(QAbstractTableModel):
         self.layoutAboutToBeChanged.emit()
         self._rows.sort(key=lambda row: _sort_key(row.get(name)), reverse=order == Qt.SortOrder.DescendingOrder)
         self.layoutChanged.emit()
+
+
+def make_table(model: TypeTableModel) -> QTableView:
+    """The view of ``model``: it sorts by any column and fills its width."""
+    table = QTableView()
+    table.setModel(model)
+    table.setAccessibleName("Figures by type")
+    table.setSortingEnabled(True)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setShowGrid(False)
+    table.setFrameShape(QFrame.Shape.NoFrame)
+    table.setTabKeyNavigation(False)
+    table.verticalHeader().hide()
+    table.verticalHeader().setDefaultSectionSize(max(26, table.fontMetrics().height() + 10))
+    table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+    table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
+    return table
 
 
 def _sort_key(value: Any) -> tuple[int, float, str]:

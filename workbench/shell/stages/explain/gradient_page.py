@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from workbench.shell.theme import Theme
 
 
+ONE_STEP = "The input is read in one step: there is no distance in it for a gradient to fade over."
+
+
+def lowered(text: str) -> str:
+    """``text`` with the indices of its derivatives written low: |∂Lₛ/∂hₜ|."""
+    for plain, low in (("L_s", "Lₛ"), ("h_t", "hₜ"), ("x_t", "xₜ"), ("x_i", "xᵢ")):
+        text = text.replace(plain, low)
+    return text
+
+
 class GradientPage(QWidget):
     """``tools`` stand in the corner of the tabs; ``menu_wanted`` asks for the runs to lay over."""
 
@@ -34,6 +44,7 @@ class GradientPage(QWidget):
         column.setSpacing(2)
         column.addWidget(self.chart, 1)
         column.addWidget(self.note)
+        column.addStretch(0)
         self.tools = QWidget()
         row = QHBoxLayout(self.tools)
         row.setContentsMargins(0, 0, 0, 0)
@@ -75,8 +86,11 @@ class GradientPage(QWidget):
             if theirs:
                 others[title] = theirs[0]
         self.chart.show_reaches(found, of, others)
+        self.chart.setVisible(bool(found))
         if not found:
-            self.note.setText(trace.gradient_note or "The gradient was not computed for this sequence.")
+            nothing = ONE_STEP if len(trace.steps) == 1 else ""
+            words = " ".join(part for part in (nothing, lowered(trace.gradient_note)) if part)
+            self.note.setText(words or "The gradient was not computed for this sequence.")
             return
         inner = "x_t" if "input" in trace.gradient_through_time else "h_t"
         # what was written has a loss; what was read has a gradient
@@ -86,8 +100,10 @@ class GradientPage(QWidget):
         over = "levels" if found[0].name == LEVELS else "steps"
         said = [lesson(found[0].mean, own, over), *(lesson(one.mean, title, over) for title, one in others.items())]
         self.note.setText(
-            " ".join(part for part in said if part)
-            + f" |∂L_s/∂{inner}| for the loss of step s = {of + 1}{word}. {trace.gradient_note}"
+            lowered(
+                " ".join(part for part in said if part)
+                + f" |∂L_s/∂{inner}| for the loss of step s = {of + 1}{word}. {trace.gradient_note}"
+            )
         )
         what = "an input" if inner == "x_t" else "a state of the last layer"
         self.chart.setToolTip(f"How much a small change of {what}, so many steps away, would change the loss here")

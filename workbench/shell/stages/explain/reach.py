@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workbench.shell.theme import Theme
 
 Values = NDArray[np.float64]
-EARLIER, LATER = "earlier words", "later words"
+EARLIER, LATER = "earlier steps", "later steps"
 LEVELS = "levels below the root"
 LOWEST_SHARE = 1e-8
 """On the logarithmic scale, values below this part of the greatest stand on the lower edge."""
@@ -40,7 +40,7 @@ class Reach:
 def reaches(trace: Trace, step: int) -> tuple[list[Reach], int]:
     """The curves of ``trace`` for the loss of ``step``, and the step they really are of.
 
-    A forward layer is followed to earlier words, a backward one to later words, inputs to both sides where anything
+    A forward layer is followed to earlier steps, a backward one to later steps, inputs to both sides where anything
     is there. In a long sequence only some steps have a row; the last of them then stands for ``step``.
     """
     rows = {int(s): i for i, s in enumerate(trace.gradient_steps)} if trace.gradient_steps is not None else {}

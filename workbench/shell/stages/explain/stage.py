@@ -86,6 +86,9 @@ class ExplainStage(Stage):
         )
         self.pages = QStackedWidget()
         self.view_page = ScrollColumn(self.view)  # for large text, and trees
+        self.view.room_made.connect(
+            lambda card: QTimer.singleShot(0, self.view_page, lambda: self.view_page.ensureWidgetVisible(card, 0, 0))
+        )
         for page in (self.empty, self.untraced, self.view_page):
             self.pages.addWidget(page)
         traced = QWidget()
@@ -146,6 +149,12 @@ class ExplainStage(Stage):
             return "This task takes no typed input; a record of the dataset is looked into"
         return ASKS.get(getattr(task, "record", ""), "Type an input to see what the network does with it")
 
+    def _typed(self) -> bool:
+        """Whether the selected run's task understands typed input."""
+        run = self.session.run
+        task = self.session.find(self.session.catalogue.task, run.config.task.id) if run is not None else None
+        return getattr(task, "parse_input", "") is not None
+
     def refresh(self) -> None:
         """Follow the selected run."""
         self._show_tabs()
@@ -157,12 +166,14 @@ class ExplainStage(Stage):
         else:
             self.head.set_title("Explain", model_title(self.session))
             self.text.setPlaceholderText(self._wanted())
+            self.text.setEnabled(self._typed())
             self.pages.setCurrentWidget(self.view_page if self.view.trace is not None else self.untraced)
             run = self.session.run
             inputs = getattr(run.config, "inputs", ()) if run is not None else ()
             if inputs and self.text.text() in ("", self._prefilled):
                 self._prefilled = inputs[0]
                 self.text.setText(inputs[0])
+                self.text.setCursorPosition(0)
         self.state_changed.emit()
 
     def _run_changed(self) -> None:
@@ -205,7 +216,7 @@ class ExplainStage(Stage):
 
     def _inputs(self) -> dict[str, Any]:
         """What to trace: the text typed, else the first record of the run's dataset; empty where there is neither."""
-        if text := self.text.text().strip():
+        if (text := self.text.text().strip()) and self.text.isEnabled():
             return {"text": text}
         session = self.session
         if session.project is None or session.dataset is None or session.run is None:

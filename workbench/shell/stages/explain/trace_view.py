@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QComboBox,
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from workbench.api import Architecture, LayerTrace, Symbol, Trace
 from workbench.shell.plots.symbol_card import SymbolValues
 from workbench.shell.plots.tree_view import TreeView
+from workbench.shell.plots.unrolling import readable_trace
 from workbench.shell.stages.explain.curve import StepCurve
 from workbench.shell.stages.explain.heat_map import HeatMap
 from workbench.shell.stages.explain.lower import LowerTabs
@@ -37,6 +38,10 @@ STEP_MS = 400
 _MOST_VALUES = 6
 _SIZES = {True: [270, 210], False: [190, 290]}
 """Heights of the map and of what is below it: under the gradient, and under the other pages."""
+_PICTURE_LINES = 22
+"""Lines of text that a picture below the map is at least as high as; the page scrolls where that is too much."""
+_TREE_LINES = 18
+"""Lines of text that a tree is at most as high as without being asked; a higher one is drawn smaller, or scrolls."""
 HIDDEN, CELL = "Hidden state", "Cell state"
 _SIGNED_GATES = frozenset({"candidate"})
 
@@ -47,6 +52,9 @@ class TraceView(QWidget):
     A model that writes a sequence has two times: what it reads and what it writes. The layer chosen says in which of
     them the scrubber moves; the other stays where it is.
     """
+
+    room_made = Signal(object)
+    """The card below the map has got more room, and wants to be seen."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -124,7 +132,7 @@ class TraceView(QWidget):
         middle.addWidget(right)
         middle.setStretchFactor(0, 5)
         middle.setStretchFactor(1, 2)
-        bottom = Card("")
+        bottom = self._bottom = Card("")
         bottom.body.addWidget(self.details)
         columns = self._columns = QSplitter(Qt.Orientation.Vertical)
         columns.addWidget(middle)
@@ -157,7 +165,10 @@ class TraceView(QWidget):
     def _make_room(self, page: int) -> None:
         """Pictures need more height than the curve of the gradient, until somebody has set the heights by hand."""
         if not self._by_hand:
+            self._bottom.setMinimumHeight(0 if page == 0 else self.fontMetrics().height() * _PICTURE_LINES)
             self._columns.setSizes(_SIZES[page == 0])
+            if page:
+                self.room_made.emit(self._bottom)
 
     # -- the trace ----------------------------------------------------------------------------------------------
 
@@ -195,7 +206,7 @@ class TraceView(QWidget):
     ) -> None:
         """Show another trace; layer, quantity, unit and step stay where they can."""
         self.pause()
-        self._trace = trace
+        self._trace = trace = readable_trace(trace)
         self._step = min(self._step, max(0, len(trace.steps) - 1))
         self._output = min(self._output, max(0, len(trace.output_steps) - 1))
         labels = trace.predicted if len(trace.predicted) == len(trace.steps) else ()
@@ -208,7 +219,6 @@ class TraceView(QWidget):
         is_tree = trace.parents is not None
         self.words.setVisible(not is_tree)
         self.tree.setVisible(is_tree)
-        self.tree.setMinimumHeight(max(220, self.fontMetrics().height() * 13))
         self.steps_card.set_title("Tree" if is_tree else "Sequence")
         if not is_tree:
             self.tree.clear()
@@ -260,7 +270,8 @@ class TraceView(QWidget):
             return
         values, signed = self.values()
         self.heat_map.show_values(values, self.names(), self.quantity.currentText(), signed=signed)
-        what = "nodes" if self._trace.parents is not None else "steps"
+        what = "node" if self._trace.parents is not None else "step"
+        what += "" if len(values) == 1 else "s"
         self.map_card.set_title("Inside", f"{values.shape[1]:,} units × {values.shape[0]:,} {what}")
         self.heat_map.set_step(self.here)
         self._show_unit(self.heat_map.unit)
@@ -281,6 +292,8 @@ class TraceView(QWidget):
         fitting = len(values) == len(trace.parents)
         labels = trace.predicted if len(trace.predicted) == len(trace.parents) else ()
         self.tree.show_tree(trace.steps, trace.parents, values if fitting else None, labels, caption)
+        line = self.fontMetrics().height()
+        self.tree.setMinimumHeight(min(max(self.tree.whole_height(), line * 11), line * _TREE_LINES))
         self.tree.choose(self._step)
 
     def _values_of(self, symbol: Symbol) -> SymbolValues | None:

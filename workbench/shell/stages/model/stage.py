@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.api import Trait
@@ -79,7 +80,8 @@ class ModelStage(Stage):
         self.choice_list = ChoiceList(self.session.catalogue.architectures())
         self.choices = self.choice_list.choices
         self.choice_list.chosen.connect(lambda name: self.session.set_draft(architecture=name))
-        card.body.addWidget(ScrollColumn(self.choice_list), 1)
+        self._choice_scroll = ScrollColumn(self.choice_list)
+        card.body.addWidget(self._choice_scroll, 1)
         self.compare_button = compare_button(self.session)
         card.body.addWidget(self.compare_button, 0, Qt.AlignmentFlag.AlignLeft)
         return card
@@ -150,10 +152,22 @@ class ModelStage(Stage):
         self.task_note.setText(task.summary if task else f"The plugin of the task “{config.task.id}” is missing.")
         self.task_note.setVisible(bool(self.task_note.text()))
         self.choice_list.show_task(task, config.architecture.id)
+        self._show_chosen()
         self.options.show_architecture(architecture, dict(config.architecture.params))
         what = "node" if architecture is not None and Trait.TREE in architecture.accepts else "step"
         self.cell_card.set_title(architecture.title if architecture else "Cell", f"what one {what} computes")
         self._show_size()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        QTimer.singleShot(0, self, self._show_chosen)  # once everything has its place
+
+    def _show_chosen(self) -> None:
+        """The chosen network is in view, however long the list."""
+        config = self.session.config
+        chosen = self.choices.get(config.architecture.id) if config is not None else None
+        if chosen is not None:
+            self._choice_scroll.ensureWidgetVisible(chosen, 0, 4)
 
     def _choose_task(self, index: int) -> None:
         name = str(self.task_box.itemData(index))
@@ -219,12 +233,14 @@ def boxes_of(layers: list[StackLayer], record: str, network: str, task: str) -> 
         words = [name.capitalize() if name else network]
         if part == "decoder":
             words = ["Decoder", name]
+        elif name and any(other == "decoder" for other, _ in groups):
+            words = ["Encoder", name]
         sizes = tuple(f"{one.arrow} {one.size:,} units".strip() if one.size else one.arrow for one in group)
         both = sizes if len(group) > 1 else ()
         boxes.append(Box(" ".join(words), "" if both else sizes[0], _parameters(group), True, both))
     head = [one for one in layers if one.part == "head"]
     outputs = next((one.size for one in head if one.size), 0)
-    boxes.append(Box(task, f"{outputs:,} outputs" if outputs else "", _parameters(head)))
+    boxes.append(Box(task, f"{outputs:,} output{'' if outputs == 1 else 's'}" if outputs else "", _parameters(head)))
     return boxes
 
 

@@ -35,8 +35,14 @@ class Curves:
         self.best = None
 
     def by_epoch(self, series: Series) -> Floats:
-        """The x of ``series`` (steps at which epochs ended) as epochs."""
-        return np.interp(series.x, self.epochs.x, self.epochs.y) if series.size else series.x
+        """The x of ``series`` (steps of validations) as epochs; several within one stand between its ends."""
+        if not series.size or not self.epochs.size:
+            return series.x
+        last = np.flatnonzero(np.diff(self.epochs.y, append=np.inf))  # the last validation of each epoch
+        steps, epochs = self.epochs.x[last], self.epochs.y[last]
+        if steps[0] > 0:
+            steps, epochs = np.append(0.0, steps), np.append(0.0, epochs)
+        return np.interp(series.x, steps, epochs)
 
     def add(self, events: Sequence[Event]) -> None:
         run: list[StepMetrics] = []

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QSlider, QWidget
 
-from workbench.shell.figures import is_share, metric_text
+from workbench.shell.figures import is_share, metric_name, metric_text
 from workbench.shell.plots.canvas import Canvas
 from workbench.shell.plots.series import decimate
 from workbench.shell.session import Session
@@ -150,6 +150,13 @@ class SmallCard(Card):
         run = self.session.run.path if self.session.run is not None else None
         return (self.chosen, self.metric_title, run, self.session.run_view.unit, self.session.theme.resolved, *sizes)
 
+    def _metric_label(self, name: str, value: float) -> str:
+        """What stands at a line's end: the value, and of several metrics which it is."""
+        if len(self.curves.metrics) == 1:
+            return metric_text(name, value)
+        metric = self.session.find(self.session.catalogue.metric, name)
+        return f"{metric.title if metric is not None else metric_name(name)} {metric_text(name, value)}"
+
     def _dress(self) -> None:
         """A readout that is solved has neither a gradient nor a learning rate."""
         fits = self.session.run_view.fits
@@ -187,7 +194,7 @@ class SmallCard(Card):
                 if i >= 3:
                     break
                 key = f"metric {name}"
-                label = f"{name.replace('_', ' ')} {metric_text(name, float(series.y[-1]))}" if series.size else name
+                label = self._metric_label(name, float(series.y[-1])) if series.size else name
                 x = self.curves.by_epoch(series)
                 self.canvas.set_line(key, x, series.y, series=i, label=label, points=True)
         else:

@@ -171,7 +171,7 @@ class TrainStage(Stage):
                     self.pinned.show_sample(event)
                 sample = event
             elif isinstance(event, RunWarning):
-                self._say(WorkbenchError(event.what, fix=event.fix), resume="can be resumed" in event.fix)
+                self._warn(event)
             elif isinstance(event, RunFinished) and event.error:
                 self._say(WorkbenchError.from_dict(event.error), resume=True)
         if sample is not None:
@@ -196,7 +196,12 @@ class TrainStage(Stage):
         self._mark_dirty()  # a run that has ended is shown to its edges
         self.state_changed.emit()
 
-    def _say(self, error: WorkbenchError, *, resume: bool = False) -> None:
+    def _warn(self, event: RunWarning) -> None:
+        """Advice, unless it ends with a run to resume."""
+        resume = "can be resumed" in event.fix
+        self._say(WorkbenchError(event.what, fix=event.fix), resume=resume, advice=not resume)
+
+    def _say(self, error: WorkbenchError, *, resume: bool = False, advice: bool = False) -> None:
         while self.messages.count() >= 1:
             self._remove_message(0)
         card = ErrorCard(
@@ -204,6 +209,7 @@ class TrainStage(Stage):
             self.session.resume_run if resume else None,
             fix_text="Resume",
             on_dismiss=lambda: self._dismiss(card),
+            advice=advice,
         )
         self.messages.addWidget(card)
 

@@ -1,0 +1,185 @@
+"""No card is empty without a sentence, no picture is cut off, and advice does not look like a failure."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from workbench.api import LayerTrace, Report, Trace
+from workbench.api.events import Warning as RunWarning
+from workbench.shell.plots.tree_view import READABLE_ZOOM, TreeView
+from workbench.shell.plots.unrolled import UnrolledView
+from workbench.shell.plots.unrolling import Unrolled, UnrolledRow, UnrolledSide
+from workbench.shell.session import Session
+from workbench.shell.stages.evaluate import EvaluateStage
+from workbench.shell.stages.explain import ExplainStage
+from workbench.shell.stages.explain.gradient_page import ONE_STEP
+from workbench.shell.stages.model.stage import boxes_of
+from workbench.shell.stages.model_layers import StackLayer
+from workbench.shell.stages.train import TrainStage
+from workbench.shell.stages.use import UseStage
+from workbench.shell.stages.use.stage import NOT_TYPED, UNASKED
+from workbench.shell.theme import Theme
+from workbench.shell.widgets import ErrorCard
+from workbench.testing.fakes import FakeWorker
+
+
+def choose_run(session: Session, run: SimpleNamespace) -> None:
+    session.run = run
+    session.run_changed.emit()
+
+
+def shown(qtbot: QtBot, stage: Any) -> Any:
+    qtbot.addWidget(stage)
+    stage.resize(764, 690)
+    stage.show()
+    return stage
+
+
+def of_task(session: Session, monkeypatch: pytest.MonkeyPatch, **task: Any) -> None:
+    known = SimpleNamespace(**{"record": "labelled_text", "metrics": (), "result": "", "parse_input": None, **task})
+    monkeypatch.setattr(session.catalogue, "task", lambda _name: known)
+
+
+def test_a_report_of_figures_alone_says_so(qtbot: QtBot, session: Session, fake_run: SimpleNamespace) -> None:
+    stage = shown(qtbot, EvaluateStage(session))
+    choose_run(session, fake_run)
+    stage.show_report(Report("validation", 20, 185, {"generated_accuracy": 0.7}, (), (), (), (), {}))
+    assert stage.figures_only.isVisible()
+    for card in (stage.types_card, stage.matrix_card, stage.errors_card):
+        assert not card.isVisible()
+    row = {"label": "LOC", "f1": 0.5, "smape": 2.0}
+    stage.show_report(Report("validation", 20, 185, {"generated_accuracy": 0.7}, (row,), (), (), (), {}))
+    assert stage.types_card.isVisible()
+    assert not stage.figures_only.isVisible()
+    columns = range(stage.table_model.columnCount())
+    header = [stage.table_model.headerData(i, Qt.Orientation.Horizontal) for i in columns]
+    assert header == ["Type", "F1", "sMAPE"]
+
+
+def test_records_without_an_error_leave_no_empty_rows(qtbot: QtBot, session: Session) -> None:
+    errors = shown(qtbot, EvaluateStage(session)).errors
+    errors.show_examples([{"record_id": 1, "errors": 0, "gold": {}, "result": {}}])
+    assert errors.caption.text() == "None of the records has an error."
+    assert all(title.isHidden() for title in errors._titles)
+
+
+def test_before_a_question_the_answer_says_what_to_do(
+    qtbot: QtBot, session: Session, worker: FakeWorker, fake_run: SimpleNamespace
+) -> None:
+    stage = shown(qtbot, UseStage(session))
+    fake_run.config.inputs = ()
+    choose_run(session, fake_run)
+    assert stage.unasked.isVisible()
+    assert stage.unasked.text() == UNASKED
+    stage.input.setPlainText("John")
+    stage.ask()
+    assert worker.jobs[-1]["job"] == "predict"
+
+
+def test_a_task_that_takes_no_typed_input_says_so(
+    qtbot: QtBot, session: Session, fake_run: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_task(session, monkeypatch, parse_input=None)
+    fake_run.config.inputs = ()
+    use, explain = shown(qtbot, UseStage(session)), shown(qtbot, ExplainStage(session))
+    choose_run(session, fake_run)
+    assert not use.input.isEnabled()
+    assert use.input.placeholderText() == use.unasked.text() == NOT_TYPED
+    assert not explain.text.isEnabled()
+
+
+def test_trees_are_asked_for_as_trees(
+    qtbot: QtBot, session: Session, fake_run: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_task(session, monkeypatch, record="labelled_tree", result="token_labels", parse_input="somewhere")
+    use = shown(qtbot, UseStage(session))
+    choose_run(session, fake_run)
+    assert use.input.isEnabled()
+    assert "brackets" in use.input.placeholderText()
+
+
+def test_advice_is_not_told_in_the_colour_of_danger(qtbot: QtBot, session: Session) -> None:
+    stage = shown(qtbot, TrainStage(session))
+    for fix, edge in (("Choose data with more steps.", "warning"), ("The run can be resumed.", "danger")):
+        stage._warn(RunWarning(run_id="r", seq=1, step=1, time=0.0, what="Every record is one step long.", fix=fix))
+        card = stage.messages.itemAt(0).widget()
+        assert isinstance(card, ErrorCard)
+        assert card.edge_role == edge
+
+
+def trace_of(steps: tuple[str, ...], **more: Any) -> Trace:
+    states = np.zeros((len(steps), 4))
+    return Trace(steps=steps, layers=(LayerTrace("layer 1", "forward", states),), **more)
+
+
+def test_a_source_of_one_step_has_no_distance(qtbot: QtBot, session: Session) -> None:
+    stage = shown(qtbot, ExplainStage(session))
+    stage.show_trace(trace_of(("vector",), gradient_note="Against the gold label."))
+    page = stage.view.details.gradient
+    assert page.note.text().startswith(ONE_STEP)
+    assert page.chart.isHidden()
+    stage.show_trace(trace_of(("a", "b"), gradient_note="There is none."))
+    assert page.note.text() == "There is none."
+
+
+def test_a_picture_below_the_map_gets_room_and_comes_into_view(
+    qtbot: QtBot, session: Session, fake_run: SimpleNamespace
+) -> None:
+    stage = shown(qtbot, ExplainStage(session))
+    choose_run(session, fake_run)
+    stage.show_trace(trace_of(("a", "b", "c")))
+    low = stage.view._bottom.height()
+    stage.view.details.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: stage.view._bottom.height() > low + 60)
+    page = stage.view_page
+    qtbot.waitUntil(lambda: page.verticalScrollBar().value() == page.verticalScrollBar().maximum())
+    stage.view.details.setCurrentIndex(0)
+    qtbot.waitUntil(lambda: stage.view._bottom.minimumHeight() == 0)
+
+
+def test_the_layers_of_an_encoder_are_told_from_those_of_the_decoder() -> None:
+    layers = [
+        StackLayer("embedder", ""),
+        StackLayer("network", "layer 1", "forward", 4),
+        StackLayer("decoder", "layer 1", "forward", 4),
+        StackLayer("head", "", "", 1),
+    ]
+    boxes = boxes_of(layers, "pair of texts", "Encoder-decoder", "Translation")
+    assert [box.name for box in boxes][2:4] == ["Encoder layer 1", "Decoder layer 1"]
+    assert boxes[-1].size == "1 output"
+    alone = boxes_of([one for one in layers if one.part != "decoder"], "text", "LSTM", "Tagging")
+    assert [box.name for box in alone][2] == "Layer 1"
+
+
+def test_a_tree_is_fitted_into_the_room_it_gets(qtbot: QtBot) -> None:
+    tree = TreeView(Theme("light"))
+    qtbot.addWidget(tree)
+    tree.resize(600, 900)
+    tree.show()
+    depth = 12
+    tree.show_tree([f"n{i}" for i in range(depth)], [*range(1, depth), -1])
+    assert tree.zoom == 1.0
+    tree.resize(600, 420)
+    qtbot.waitUntil(lambda: READABLE_ZOOM <= tree.zoom < 1.0)
+    tree.set_zoom(1.5)
+    tree.resize(600, 430)
+    assert tree.zoom == 1.5  # chosen by hand
+
+
+def test_layers_of_a_stack_are_named_beside_their_states(qtbot: QtBot) -> None:
+    def view(count: int) -> UnrolledView:
+        rows = tuple(UnrolledRow(f"layer {i + 1}") for i in range(count))
+        made = UnrolledView(Theme("light"))
+        qtbot.addWidget(made)
+        made.show_unrolled(Unrolled((UnrolledSide("", ("a", "b"), rows),)))
+        return made
+
+    one, three = view(1), view(3)
+    assert three.column(0, 0).left() > one.column(0, 0).left() + 20
+    assert three.at(three.column(0, 1).center()) == (0, 1)
