@@ -69,6 +69,14 @@ def product(first: Tensor, second: Tensor) -> Tensor:
     return _by_onednn(first, second.t())
 
 
+def add_product(total: Tensor, first: Tensor, second: Tensor) -> None:
+    """``total`` (N, M) += ``first`` (N, K) times ``second`` (K, M), where autograd records nothing."""
+    if _large(first, second, first.numel() * second.shape[1]):
+        total.add_(_by_onednn(first, second.t()))
+    else:
+        total.addmm_(first, second)
+
+
 def _large(first: Tensor, second: Tensor, work: int) -> bool:
     return (
         work >= SINGLE
@@ -122,11 +130,20 @@ class Repeated:
             self.laid_out = torch.ops.mkldnn._reorder_linear_weight(matrix, max(rows))
 
     def added(self, total: Tensor, rows: Tensor, out: Tensor) -> Tensor:
-        """``total`` (n, M) + ``rows`` (n, K) times the transposed matrix; whether it stands in ``out`` is open."""
+        """``total`` (n, M) + ``rows`` (n, K) times the transposed matrix; in ``out`` (n, M) or anew."""
         if self.laid_out is None or len(rows) < self.enough:
             return torch.addmm(total, rows, self.transposed, out=out)
         found: Tensor = torch.ops.mkldnn._linear_pointwise.binary(rows, total, self.laid_out, None, "add")
         return found
+
+    def into(self, out: Tensor, rows: Tensor, total: Tensor | None = None) -> Tensor:
+        """``out`` (n, M), filled with ``rows`` (n, K) times the transposed matrix, plus ``total`` (n, M) if given."""
+        if self.laid_out is None or len(rows) < self.enough:
+            if total is None:
+                return torch.mm(rows, self.transposed, out=out)
+            return torch.addmm(total, rows, self.transposed, out=out)
+        found = _by_onednn(rows, self.laid_out)
+        return out.copy_(found) if total is None else torch.add(total, found, out=out)
 
     def add_to(self, total: Tensor, rows: Tensor) -> None:
         """``total`` (n, M) += ``rows`` (n, K) times the transposed matrix."""

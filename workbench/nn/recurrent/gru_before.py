@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from workbench.nn.initialisation import initialise_blocks
+from workbench.nn.products import linear
 from workbench.nn.recurrent.scan import Note, Program, Stage
 from workbench.nn.recurrent.scan_layer import ScanLayer
 from workbench.nn.recurrent.squash import tanh
@@ -47,7 +47,7 @@ class GruBeforeLayer(ScanLayer):
         initialise_blocks(self.weight_ih, self.weight_hh, 3)
 
     def flat_inputs(self, x: Tensor) -> Mapping[str, Tensor]:
-        both = functional.linear(x, self.weight_ih, self.bias)
+        both = linear(x, self.weight_ih, self.bias)
         return {"rz": both[..., : 2 * self.hidden_size], "n": both[..., 2 * self.hidden_size :]}
 
     def tensors(self) -> Mapping[str, Tensor]:

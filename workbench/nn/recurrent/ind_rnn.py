@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from workbench.nn.products import linear
 from workbench.nn.recurrent.scan import Note, Program, Stage
 from workbench.nn.recurrent.scan_layer import ScanLayer
 from workbench.nn.recurrent.scans import Nonlinearity
@@ -52,7 +52,7 @@ class IndRnnLayer(ScanLayer):
         nn.init.xavier_uniform_(self.weight_ih)
 
     def flat_inputs(self, x: Tensor) -> Mapping[str, Tensor]:
-        return {"x": functional.linear(x, self.weight_ih, self.bias)}
+        return {"x": linear(x, self.weight_ih, self.bias)}
 
     def tensors(self) -> Mapping[str, Tensor]:
         beyond = self.recurrent.detach() - self.recurrent.detach().clamp(-self.recurrent_bound, self.recurrent_bound)

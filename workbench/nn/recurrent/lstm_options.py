@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from workbench.nn.initialisation import chrono_bias, forget_block, initialise_blocks
+from workbench.nn.products import linear
 from workbench.nn.recurrent.scan import Note, Program, Stage
 from workbench.nn.recurrent.scan_layer import ScanLayer
 from workbench.nn.recurrent.squash import tanh
@@ -111,7 +111,7 @@ class LstmOptionsLayer(ScanLayer):
         self.program = Program(tuple(stages), (("h", "h'"), ("c", "c'")), matrices=matrices, vectors=vectors)
 
     def flat_inputs(self, x: Tensor) -> Mapping[str, Tensor]:
-        return {"x": functional.linear(x, self.weight_ih, self.bias)}
+        return {"x": linear(x, self.weight_ih, self.bias)}
 
     def tensors(self) -> Mapping[str, Tensor]:
         found: dict[str, Tensor] = {"U": self.weight_hh}

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workbench.nn.masks import is_full, last_state
+from workbench.nn.products import linear
 from workbench.nn.recurrent.base import Array, RecurrentLayer, State
 from workbench.nn.recurrent.linear_scan import linear_recurrence
 
@@ -57,7 +58,7 @@ class MinimalLayer(RecurrentLayer):
         return positive(x) if self.candidate == "positive" else x
 
     def _of(self, x: Tensor) -> Mapping[str, Tensor]:
-        return self.coefficients(functional.linear(x, self.weight_ih, self.bias).to(self.weight_ih.dtype))
+        return self.coefficients(linear(x, self.weight_ih, self.bias).to(self.weight_ih.dtype))
 
     def forward(self, x: Tensor, lengths: Tensor, state: State = None) -> tuple[Tensor, State]:
         found = self._of(x.transpose(0, 1).contiguous())

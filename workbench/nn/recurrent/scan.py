@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from workbench.nn.functions import apply
+from workbench.nn.products import Repeated
 from workbench.nn.recurrent.scan_backward import Backward
 from workbench.nn.recurrent.scan_program import Note, Program, Stage, one_step, parts_of, unnoted, unrolled
 
@@ -78,7 +79,7 @@ def _forward(program: Program, tensors: Mapping[str, Tensor], keep: bool) -> tup
         states[-1][0] = start
         state_at.append(states[-1].unbind())
     fixed = {name: tensors[name] for name in program.vectors}
-    transposed = {name: tensors[name].t() for name in program.matrices}
+    matrices = {name: Repeated(tensors[name], (batch,) * steps) for name in program.matrices}
     input_at = {name: tensors[name].unbind() for name in program.inputs}
     carried_after = {after for _, after in program.carried}
     kept: dict[str, list[Tensor]] = {
@@ -103,11 +104,7 @@ def _forward(program: Program, tensors: Mapping[str, Tensor], keep: bool) -> tup
         for stage, total_at, read in plan:
             total: Tensor | None = registers[stage.add] if stage.add else None
             for source, matrix in stage.products:
-                other, out = registers[source], total_at[step]
-                if total is None:
-                    total = torch.mm(other, transposed[matrix], out=out)
-                else:
-                    total = torch.addmm(total, other, transposed[matrix], out=out)
+                total = matrices[matrix].into(total_at[step], registers[source], total)
             values = stage.compute(unnoted, *parts_of(stage, total), *[registers[name] for name in read])
             for name, value in zip(stage.writes, values, strict=True):
                 registers[name] = value

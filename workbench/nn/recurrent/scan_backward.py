@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from workbench.nn.products import Repeated, add_product, product
 from workbench.nn.recurrent.scan_program import Program, Stage, parts_of, unnoted
 
 BLOCK = 1 << 20
@@ -29,6 +30,7 @@ class Backward:
     ) -> None:
         self.program, self.tensors, self.kept = program, tensors, kept
         self.steps, self.batch = tensors[program.inputs[0]].shape[:2]
+        self.matrices = {name: Repeated(tensors[name].t(), (self.batch,) * self.steps) for name in program.matrices}
         self.known: dict[str, Tensor] = {}
         for (old, new), values in zip(program.carried, states, strict=True):
             self.known[old], self.known[new] = values[:-1], values[1:]
@@ -148,7 +150,7 @@ class _FlatStage:
                 self.d_total[:, :, gate] = 0.0
             self.total_at = self.d_total.view(*self.d_total.shape[:2], -1).unbind()
         self.products = [
-            (owner.target[source][self.part], owner.tensors[matrix])
+            (owner.target[source][self.part], owner.matrices[matrix])
             for source, matrix in stage.products
             if source in owner.target
         ]
@@ -162,7 +164,7 @@ class _FlatStage:
         for arriving, factor, parts in self.added:
             parts[offset].addcmul_(arriving[offset], factor[offset])
         for target, matrix in self.products:
-            target[offset].addmm_(self.total_at[offset], matrix)
+            matrix.add_to(target[offset], self.total_at[offset])
 
     def finish(self) -> None:
         """The sums over steps, now that every gradient of the block is known."""
@@ -172,9 +174,10 @@ class _FlatStage:
             flat = d_total.flatten(0, 1)
             for source, matrix in stage.products:
                 values = owner._values(source, part)
-                owner.found[matrix].addmm_(flat.t(), values.reshape(-1, values.shape[2]))
+                add_product(owner.found[matrix], flat.t(), values.reshape(-1, values.shape[2]))
                 if source not in owner.target:  # an input that is multiplied at every step
-                    owner.found[source][part] += d_total @ owner.tensors[matrix]
+                    at = owner.found[source][part]
+                    at += product(flat, owner.tensors[matrix]).view(at.shape)
             if stage.add and stage.add not in owner.own:
                 owner.found[stage.add][part] += d_total
         leaves = {name: leaf for name, leaf in self.reads.items() if name not in owner.target} | self.vectors
