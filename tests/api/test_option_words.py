@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pytest
+from pydantic import field_validator
+from pydantic_core import PydanticCustomError
 
 from workbench.api import Params, WorkbenchError, option, validate
 from workbench.project import Settings
@@ -13,6 +15,13 @@ from workbench.runs.config import parse_config
 
 class Row(Params):
     width: int = option(3, ge=1, le=9, unit="steps", what="How wide.")
+
+    @field_validator("width")
+    @classmethod
+    def _odd(cls, value: int) -> int:
+        if value % 2 == 0:
+            raise PydanticCustomError("parity", "choose an odd width")
+        return value
 
 
 class Net(Params):
@@ -46,8 +55,9 @@ CASES: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"sizes": [1, 2, 3]}, "net.sizes: there are too many of them: at most 2 (got 3).", "Change the value"),
     ({"limit": 0}, "net.limit: 0 is too small, it must be at least 1.", "at least 1, or leave it out."),
     ({"name": 3}, "net.name: text is expected (got 3).", "Change the value to text."),
-    ({"rows": [{"width": 2}, {"width": 10}]}, "net.rows.2.width: 10 is too large, it must be at most 9 steps.",
+    ({"rows": [{"width": 3}, {"width": 10}]}, "net.rows.2.width: 10 is too large, it must be at most 9 steps.",
      "a whole number from 1 to 9 steps."),
+    ({"rows": [{"width": 4}]}, "net.rows.1.width: choose an odd width (got 4).", "Change the value and try again."),
     ({"rows": [3]}, "net.rows.1: a table is expected (got 3).", "Change the value"),
     ({"siz": 3}, "There is no option net.siz.", "Did you mean size"),
 )  # fmt: skip

@@ -17,6 +17,8 @@ _MANY = {"int": "whole numbers", "float": "numbers", "text": "texts", "bool": "t
 _TABLES = ("dict_type", "model_type", "model_attributes_type", "mapping_type")
 _LISTS = ("tuple_type", "list_type", "set_type", "iterable_type")
 _BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
+_OURS = ("greater", "less", "bool", "int", "float", "string", "literal", "enum", "finite", "tuple", "list", "set")
+"""How the validator's own findings begin whose remedy is a value of another kind or size."""
 _FIX = "Change the value and try again."
 
 
@@ -49,12 +51,15 @@ def what_is_wrong(found: Mapping[str, Any], spec: ParamSpec | None) -> str:
     words = {**_KINDS, "string": "text"}
     if in_list and spec is not None and spec.item_kind is not None:
         wanted = spec.item_kind
-    return f"{words.get(wanted, 'another value')} is expected {got}"
+    if wanted not in words:  # a rule of the option's own, in the words of its author
+        return f"{found.get('msg', 'another value is expected')} {got}"
+    return f"{words[wanted]} is expected {got}"
 
 
 def what_to_do(found: Mapping[str, Any], spec: ParamSpec | None) -> str:
     """What the option may be, with its unit and a typical value."""
-    if spec is None or str(found["type"]) in (*_TABLES, "too_short", "too_long"):
+    kind = str(found["type"])
+    if spec is None or kind in (*_TABLES, "too_short", "too_long") or kind.split("_")[0] not in _OURS:
         return _FIX
     if spec.choices:
         wanted = f"one of {', '.join(spec.choices)}"
