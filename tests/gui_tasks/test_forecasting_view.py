@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -407,3 +408,73 @@ def test_errors_of_a_backtest_by_hand() -> None:
     end = numbers.with_actual(forecast, Series.of("s", [9.0, 9.0, 2.0], ["y"]), 2)
     assert numbers.mean_error(end, end.mean, 0) == 1.0, "what did not come yet does not count"
     assert numbers.coverage([came], 0) is None
+
+
+class Fitter:
+    """Stands where the worker fits models for a backtest: jobs wait until the test answers them."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.jobs: list[Mapping[str, Any]] = []
+        self.callbacks: list[Any] = []
+        self.cancelled = 0
+
+    def submit(self, job: Mapping[str, Any], *callbacks: Any) -> Any:
+        self.jobs.append(job)
+        self.callbacks = list(callbacks)
+        return SimpleNamespace(cancel=self._cancel)
+
+    def _cancel(self) -> None:
+        self.cancelled += 1
+
+    def answer(self) -> None:
+        results = [self.model.forecast(Series.from_json(one)).to_json() for one in self.jobs[-1]["inputs"]]
+        self.callbacks[0]({"results": results, "fits": 5})
+
+
+@pytest.fixture
+def fitting(qtbot: Any) -> tuple[Desk, Fitter]:
+    desk = Desk(qtbot)
+    fitter = Fitter(desk.model)
+    desk.page._context = replace(desk.context, submit=fitter.submit)
+    desk.view.ask()
+    qtbot.waitUntil(lambda: desk.page.forecast is not None)
+    desk.page.modes[1].click()
+    qtbot.waitUntil(lambda: bool(desk.page.backtest))
+    return desk, fitter
+
+
+def test_a_backtest_refits_every_so_many_origins(fitting: tuple[Desk, Fitter]) -> None:
+    desk, fitter = fitting
+    page = desk.page
+    assert page.refit.isVisible()
+    assert not page.refit.start.isEnabled(), "it was asked for as it is"
+    page.refit.number.setValue(3)
+    page.refit.start.click()
+    job = fitter.jobs[-1]
+    assert (job["job"], job["run"], job["refit"]) == ("backtest", "run-1", 3)
+    assert len(job["inputs"]) == len(job["origins"])
+    assert Series.from_json(job["series"]).size() == job["origins"][-1], "nothing beyond the last origin is sent"
+    fitter.callbacks[2]({"what": "fitting 2 of 5"})
+    assert "fitting 2 of 5" in page.note.text()
+    assert page.refit.start.text() == "Cancel"
+    fitter.answer()
+    assert "what came before it: 5 fits" in page.note.text()
+    assert page.slider.isVisible()
+    page.refit.number.setValue(0)
+    page.refit.start.click()
+    assert "Asking for forecasts" in page.note.text(), "without refits the model itself is asked"
+
+
+def test_a_backtest_with_refits_is_cancelled_and_begun_again(fitting: tuple[Desk, Fitter]) -> None:
+    desk, fitter = fitting
+    desk.page.refit.number.setValue(1)
+    desk.page.refit.start.click()
+    desk.page.refit.start.click()
+    assert fitter.cancelled == 1
+    assert "cancelled" in desk.page.note.text()
+    desk.page.refit.start.click()
+    fitter.callbacks[1](WorkbenchError("The series is too short to be fitted on."))
+    assert "too short to be fitted" in desk.page.note.text()
+    assert desk.page.refit.start.isEnabled(), "it can be tried again"
+    assert desk.page.refit.start.text() == "Backtest again"

@@ -215,4 +215,5 @@ class Report:
             confusion=tuple(tuple(row) for row in data.get("confusion", ())),
             examples=tuple(data.get("examples", ())),
             protocol=dict(data.get("protocol") or {}),
+            details=dict(data["details"]) if data.get("details") else None,
         )

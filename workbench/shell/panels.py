@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from workbench.api import Panel
+from workbench.api import Panel, Report
 from workbench.shell.plugin_frame import PluginFrame
 from workbench.shell.sdk import EventFeed, PanelContext
 from workbench.shell.session import Session
@@ -32,6 +32,8 @@ class PanelCard(Card):
     def __init__(self, session: Session, panel: Panel) -> None:
         super().__init__(panel.title)
         self._session, self.panel = session, panel
+        self.frame: PluginFrame | None = None
+        self._silent = False
 
     @property
     def belongs(self) -> bool:
@@ -45,13 +47,27 @@ class PanelCard(Card):
         found = (run.config.architecture.id, run.config.task.id)
         return all(want in ("", one) for want, one in zip(wanted, found, strict=True))
 
+    def show_report(self, report: Report) -> None:
+        """Hand the panel an evaluation; it is not shown where it has nothing to say of it."""
+        frame = self.frame
+        show = getattr(frame.widget, "show_report", None) if frame is not None else None
+        if frame is None or show is None or not self.belongs:
+            return
+        try:
+            told = show(report)
+        except Exception as error:  # whatever a plugin raises
+            frame.fail(error)
+            told = True
+        self._silent = told is False
+        self._follow()
+
     def follow_run(self) -> None:
         """Be there only beside runs that the panel was made for."""
         self._session.run_changed.connect(self._follow)
         self._follow()
 
     def _follow(self) -> None:
-        self.setVisible(self.belongs)
+        self.setVisible(self.belongs and not self._silent)
 
 
 def panel_cards(session: Session, areas: frozenset[str]) -> Iterator[tuple[Panel, PanelCard]]:
@@ -64,10 +80,8 @@ def panel_cards(session: Session, areas: frozenset[str]) -> Iterator[tuple[Panel
 def make_card(session: Session, panel: Panel) -> PanelCard:
     card = PanelCard(session, panel)
     factory, context = panel.factory, panel_context(session)
-    card.body.addWidget(
-        PluginFrame(
-            lambda: factory.resolve()(context), panel, session.problems, plugin=session.catalogue.owner(panel)
-        ),
-        1,
+    card.frame = PluginFrame(
+        lambda: factory.resolve()(context), panel, session.problems, plugin=session.catalogue.owner(panel)
     )
+    card.body.addWidget(card.frame, 1)
     return card

@@ -60,6 +60,9 @@ class PanelContext:
     answers (stored records, how many there are in all) of the data the selected run learned from. ``read(path, record
     kind, on_records, on_error)`` reads a file off the GUI thread by the importer that knows it.
 
+    A panel of the stage Evaluate may have ``show_report(report)``: it is given every :class:`workbench.api.Report` that
+    is shown, and is hidden where it returns False (there is nothing in it to draw).
+
     In the stage Use (``settings["place"] == "use"``) an inference view may, besides ``show_result``, have
 
     - ``asks_itself = True``: it brings its own input, fills the page and calls ``predict`` when it likes; the stage

@@ -9,6 +9,7 @@ from workbench.api import (
     InferenceView,
     IOShape,
     Metric,
+    Panel,
     RecordEditor,
     Ref,
     Registrar,
@@ -95,6 +96,20 @@ def register_doctor_checks(registry: Registrar) -> None:
 @hookimpl
 def register_record_editors(registry: Registrar) -> None:
     registry.add(RecordEditor(record="series", factory=Ref(f"{_HERE}.gui:SeriesEditor")))
+
+
+@hookimpl
+def register_panels(registry: Registrar) -> None:
+    for task in ("forecasting", "forecasting_free_run"):
+        registry.add(
+            Panel(
+                id=f"{task}-by-step",
+                title="Step by step ahead",
+                area="evaluate",
+                factory=Ref(f"{_HERE}.gui_by_step:ByStepPanel"),
+                for_task=task,
+            )
+        )
 
 
 @hookimpl

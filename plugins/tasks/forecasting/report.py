@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from workbench_plugins.tasks.forecasting.by_step import ByStep
 from workbench_plugins.tasks.forecasting.params import SeriesParams
 from workbench_plugins.tasks.forecasting.scoring import deviations_of, scales_of, truth_of
 
@@ -57,7 +58,8 @@ def build_report(
 
     Examples are spread over the split: of each stretch of it the first window and, beyond those, the worst.
     """
-    own, methods = _Errors(), dict[str, _Errors]()
+    own, methods, steps_ahead = _Errors(), dict[str, _Errors](), ByStep()
+    scaled = True
     windows = steps = 0
     absolute = 0.0
     worst: list[tuple[float, int, dict[str, Any]]] = []
@@ -69,8 +71,13 @@ def build_report(
         deviations, scales = deviations_of(record, result), scales_of(record, result, params.season)
         found = np.array(result.mean)
         own.add_point(found, truth, deviations, scales)
+        scaled = scaled and deviations is not None
+        divide = scales if deviations is None else deviations
+        steps_ahead.add(MODEL, found, truth, divide)
+        steps_ahead.add_intervals(result, truth)
         for name, values in result.baselines.items():
             methods.setdefault(name, _Errors()).add_point(np.array(values), truth, deviations, scales)
+            steps_ahead.add(name, np.array(values), truth, divide)
         for interval in result.intervals:
             lower, upper = np.array(interval.lower), np.array(interval.upper)
             inside = ((truth >= lower) & (truth <= upper)).astype(float)
@@ -114,6 +121,7 @@ def build_report(
             "errors": "mse and mae z-scored by the training part; mase by the seasonal naive error before the split",
             "intervals": "conformal, widths from the validation split",
         },
+        details=steps_ahead.details("Absolute error, z-scored" if scaled else "MASE"),
     )
 
 
