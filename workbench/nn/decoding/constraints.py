@@ -36,20 +36,33 @@ class Constraints:
         self.never = torch.tensor(sorted(never - {symbols.end}), dtype=torch.int64, device=begun.device)
 
     def apply(
-        self, log_probabilities: Tensor, step: int, sentences: NDArray[np.int64], history: NDArray[np.int64]
+        self,
+        log_probabilities: Tensor,
+        step: int | NDArray[np.int64],
+        sentences: NDArray[np.int64],
+        history: NDArray[np.int64],
     ) -> Tensor:
         """``log_probabilities`` (R, V) of symbol ``step``, in place. ``sentences`` (R,) are whose rows these are,
-        ``history`` (R, ``step``) what they have written."""
+        ``history`` (R, ``step``) what they have written; it is read only under ``no_repeat``.
+
+        Rows may be at a ``step`` (R,) each: their history then ends at the right and begins with -1.
+        """
         end = self.symbols.end
         forced = self._forced(step, sentences)
         given = None if forced is None else log_probabilities[forced[0], forced[1]]
         log_probabilities.index_fill_(1, self.never, FORBIDDEN)
-        if step < self.options.min_length:
-            log_probabilities[:, end] = FORBIDDEN
-        if self.options.no_repeat and step >= self.options.no_repeat:
+        if isinstance(step, int):
+            if step < self.options.min_length:
+                log_probabilities[:, end] = FORBIDDEN
+        elif (early := step < self.options.min_length).any():
+            log_probabilities[torch.from_numpy(np.flatnonzero(early)).to(log_probabilities.device), end] = FORBIDDEN
+        if self.options.no_repeat:
             rows, tokens = repeats(history, self.options.no_repeat)
-            ends = tokens == end
-            rows, tokens = rows[~ends], tokens[~ends]
+            # a row that has written less than the others begins with what is no symbol
+            known = (tokens != end) & (tokens >= 0)
+            if not isinstance(step, int):
+                known &= step[rows] >= self.options.no_repeat
+            rows, tokens = rows[known], tokens[known]
             if len(rows):
                 where = (torch.from_numpy(rows), torch.from_numpy(tokens))
                 device = log_probabilities.device
@@ -59,15 +72,16 @@ class Constraints:
             log_probabilities[forced[0], forced[1]] = given
         return log_probabilities
 
-    def _forced(self, step: int, sentences: NDArray[np.int64]) -> tuple[Tensor, Tensor] | None:
+    def _forced(self, step: int | NDArray[np.int64], sentences: NDArray[np.int64]) -> tuple[Tensor, Tensor] | None:
         """Rows after which one symbol alone may follow, and the symbol: the next of a prefix, or the end at the
         greatest length."""
         forced = np.where(self.bounds[sentences] <= step, self.symbols.end, -1)
-        if step < self.longest_prefix:
-            for row, sentence in enumerate(sentences.tolist()):
+        if np.min(step, initial=self.longest_prefix) < self.longest_prefix:
+            steps = np.broadcast_to(step, sentences.shape).tolist()
+            for row, (sentence, at) in enumerate(zip(sentences.tolist(), steps, strict=True)):
                 prefix = self.prefixes[sentence]
-                if step < len(prefix):
-                    forced[row] = int(prefix[step])
+                if at < len(prefix):
+                    forced[row] = int(prefix[at])
         rows = np.flatnonzero(forced >= 0)
         if not len(rows):
             return None

@@ -7,14 +7,16 @@ a model; :class:`DecoderStepper` and :class:`EncoderStepper` make one of an enco
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from workbench.api import WorkbenchError
 from workbench.nn.contract import Decoder, Encoded, Encoder, EncoderDecoder, Parts, State, SymbolHead, map_state
+from workbench.nn.decoding import products
 
 
 @dataclass(slots=True)
@@ -45,6 +47,15 @@ class Stepper(Protocol):
         ...
 
 
+@runtime_checkable
+class Joins(Protocol):
+    """A stepper whose states can be put together: what one search left off, another takes up beside its own rows."""
+
+    def join(self, states: Sequence[State]) -> State | None:
+        """The rows of all, each of a sentence of its own; None where this model's states cannot be joined."""
+        ...
+
+
 class DecoderStepper:
     """An encoder-decoder's decoder, its head and the embedding of its symbols. Use it under ``torch.no_grad``."""
 
@@ -57,6 +68,7 @@ class DecoderStepper:
         self.embed = _symbol_embedding(parts)
         # a decoder that can look at one memory from many rows is spared a copy of it for each
         self.shares = bool(getattr(self.decoder, "shares_memory", False))
+        self.products = _Products(self.decoder, self.head)
 
     def start(self, memory: Encoded, **known: object) -> Begun:
         """``memory`` of ``network.read``; ``known`` are further fields of :class:`Begun`."""
@@ -68,8 +80,9 @@ class DecoderStepper:
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor | None]:
         memory: Encoded = state["memory"]
-        output, after, attention = self.decoder.step(self.embed(tokens), state["decoder"], memory)
-        return self.head.log_probabilities(output), {"decoder": after, "memory": memory}, attention
+        with self.products.of(tokens):
+            output, after, attention = self.decoder.step(self.embed(tokens), state["decoder"], memory)
+            return self.head.log_probabilities(output), {"decoder": after, "memory": memory}, attention
 
     def select(self, state: State, rows: Tensor, sentences: Tensor | None = None) -> State:
         memory: Encoded = state["memory"]
@@ -78,6 +91,10 @@ class DecoderStepper:
         elif sentences is not None:
             memory = self.decoder.select_memory(memory, sentences)
         return {"decoder": self.decoder.select(state["decoder"], rows), "memory": memory}
+
+    def join(self, states: Sequence[State]) -> State | None:
+        # a decoder that selects in a way of its own may keep its rows elsewhere than in front
+        return joined(states) if type(self.decoder).select is Decoder.select else None
 
 
 class EncoderStepper:
@@ -89,6 +106,7 @@ class EncoderStepper:
         self.encoder: Encoder = parts.network
         self.head = _symbol_head(parts)
         self.embed = _symbol_embedding(parts)
+        self.products = _Products(self.encoder, self.head)
 
     def start(self, sentences: int, device: torch.device, state: State = None, **known: object) -> Begun:
         """``state`` is what a prompt left (of ``forward`` or steps), for ``sentences`` rows; None begins anew."""
@@ -98,11 +116,61 @@ class EncoderStepper:
         return begun
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor | None]:
-        output, after = self.encoder.step(self.embed(tokens), state)
-        return self.head.log_probabilities(output), after, None
+        with self.products.of(tokens):
+            output, after = self.encoder.step(self.embed(tokens), state)
+            return self.head.log_probabilities(output), after, None
 
     def select(self, state: State, rows: Tensor, sentences: Tensor | None = None) -> State:
         return map_state(lambda tensor: tensor.index_select(0, rows), state)
+
+    def join(self, states: Sequence[State]) -> State | None:
+        return joined(states)
+
+
+class _Unlike(Exception):
+    pass
+
+
+def joined(states: Sequence[State]) -> State | None:
+    """Rows of all states one after the other: of tensors in tuples, lists, dictionaries and dataclasses.
+
+    None where they hold something besides that differs (a count of steps, say)."""
+    try:
+        return _joined(states)
+    except _Unlike:
+        return None
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    first = parts[0]
+    if isinstance(first, Tensor):
+        if not first.dim() or any(part.shape[1:] != first.shape[1:] for part in parts):
+            raise _Unlike
+        return torch.cat(tuple(parts))
+    if isinstance(first, tuple | list):
+        return type(first)(_joined(each) for each in zip(*parts, strict=True))
+    if isinstance(first, dict):
+        return {name: _joined([part[name] for part in parts]) for name in first}
+    if is_dataclass(first) and not isinstance(first, type):
+        names = [part.name for part in fields(first)]
+        return replace(first, **{name: _joined([getattr(part, name) for part in parts]) for name in names})
+    if any(part is not first and part != first for part in parts):
+        raise _Unlike
+    return first
+
+
+class _Products:
+    """Which products a model's step takes for so many rows: torch's own, or oneDNN's where that is worth it."""
+
+    def __init__(self, *modules: nn.Module) -> None:
+        self.weights = products.largest_matrix(modules) if products.available() else 0
+        self.mode = products.StepProducts()
+
+    def of(self, tokens: Tensor) -> AbstractContextManager[Any]:
+        worth = len(tokens) * self.weights >= products.LEAST and tokens.device.type == "cpu"
+        if not worth or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
+            return nullcontext()
+        return self.mode
 
 
 def _symbol_head(parts: Parts) -> SymbolHead:
