@@ -22,6 +22,7 @@ from workbench.api import Record, TaggedTokens, WorkbenchError
 from workbench.api.schemes import Scheme, from_iob2, tags_of
 from workbench.api.schemes import spans as spans_of
 from workbench.nn.contract import Batch, Encoding
+from workbench.nn.pretrained import PretrainedWords
 from workbench.nn.text.unknown import Unknown
 
 PADDING, UNKNOWN = 0, 1
@@ -63,43 +64,6 @@ class TaggedBatch(Batch):
             return self
         moved = Batch(self.fields, self.lengths, self.units).to(device)
         return TaggedBatch(moved.fields, self.lengths, self.units, self.character_lengths)
-
-
-@dataclass(frozen=True, slots=True)
-class PretrainedWords:
-    """Which words have a pretrained vector, and where; the vectors themselves are among the model's weights.
-
-    ``rows`` are those of the file, for the training words (-1 for none) and then for the ``others``, which training
-    does not have. ``file`` and ``fingerprint`` say which file it was.
-    """
-
-    file: str
-    fingerprint: str
-    size: int
-    fold: bool
-    rows: tuple[int, ...]
-    others: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "file": self.file,
-            "fingerprint": self.fingerprint,
-            "size": self.size,
-            "fold": self.fold,
-            "rows": list(self.rows),
-            "others": list(self.others),
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> PretrainedWords:
-        return cls(
-            str(data["file"]),
-            str(data["fingerprint"]),
-            int(data["size"]),
-            bool(data["fold"]),
-            tuple(data["rows"]),
-            tuple(data["others"]),
-        )
 
 
 @dataclass(slots=True)

@@ -7,13 +7,11 @@ from torch import Tensor, nn
 from workbench_plugins.tasks.tagging.codec import CASINGS, FIRST_WORD, PADDING, UNKNOWN, TaggingCodec
 from workbench_plugins.tasks.tagging.params import TaggingParams
 
-from workbench.api import WorkbenchError
 from workbench.nn.chars import CharacterCnn, CharacterLstm
 from workbench.nn.contract import Batch, Embedder
 from workbench.nn.dropout import LockedDropout
 from workbench.nn.initialisation import initialise_embedding
 from workbench.nn.vector_embedding import VectorEmbedding
-from workbench.nn.vectors import VectorFile
 
 
 class TaggingEmbedder(Embedder):
@@ -75,17 +73,8 @@ class TaggingEmbedder(Embedder):
 
     def begin(self) -> None:
         """Take the pretrained vectors from their file. :class:`WorkbenchError` when it is gone or another by now."""
-        if self._pretrained is None or not isinstance(self.words, VectorEmbedding):
-            return
-        file = VectorFile.open(self._pretrained.file)
-        if file.fingerprint != self._pretrained.fingerprint:
-            raise WorkbenchError(
-                "The file of word vectors has changed since this run began.",
-                why="Its words stood in other places.",
-                fix="Start a new run.",
-                file=file.path,
-            )
-        self.words.begin(file)
+        if self._pretrained is not None and isinstance(self.words, VectorEmbedding):
+            self._pretrained.begin(self.words)
 
     def forward(self, batch: Batch) -> Tensor:
         words = batch.fields["words"]

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
-from workbench_plugins.tasks.tagging.codec import PretrainedWords, TaggingCodec, as_tagged, normalise, word_key
+from workbench_plugins.tasks.tagging.codec import TaggingCodec, as_tagged, normalise, word_key
 from workbench_plugins.tasks.tagging.params import TaggingParams
 
 from workbench.api import Record, TaggedTokens, WorkbenchError
 from workbench.api.schemes import OUTSIDE, Evidence, Scheme
 from workbench.api.schemes import spans as spans_of
-from workbench.nn.vectors import VectorFile, match_words
+from workbench.nn.pretrained import PretrainedWords
 
 CHARACTER_FREQUENCY = 2
 """A character seen once is unknown: so the unknown character's vector is learned too."""
@@ -122,23 +122,8 @@ def _pretrained(words: Sequence[str], params: TaggingParams) -> PretrainedWords:
     def key(word: str) -> str:
         return word_key(normalise(word), params.lower_case and params.vector_case == "any", params.normalise_digits)
 
-    file = VectorFile.open(params.vectors)
-    found = match_words(file, words, key, fold=params.vector_case == "any", more=params.vector_words)
-    if all(row < 0 for row in found.rows):
-        raise WorkbenchError(
-            f"None of the {len(words):,} training words is in the file of word vectors.",
-            why="They may be of another language or in another spelling.",
-            fix="Choose vectors that were trained on the language of your data.",
-            file=file.path,
-        )
-    return PretrainedWords(
-        str(file.path),
-        file.fingerprint,
-        file.size,
-        params.vector_case == "any",
-        (*found.rows, *found.other_rows),
-        found.others,
-    )
+    fold = params.vector_case == "any"
+    return PretrainedWords.look_up(params.vectors, words, key, fold=fold, more=params.vector_words)
 
 
 def _span_labels(tags: Iterable[str]) -> tuple[str, ...]:
