@@ -222,7 +222,8 @@ class Trainer:
             raise DivergedError(state.step)  # before the step: the weights are still good
         apply_rate(self.optimizer, self.schedule.rate(state.step))
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self.parameters:
+            parameter.grad = None
         if self.averaged is not None:
             self.averaged.update()
         state.step += 1

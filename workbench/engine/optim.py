@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from workbench.engine.adam import FusedAdam
 from workbench.runs.config import TrainingParams
 
 
@@ -41,6 +42,8 @@ def build_optimizer(model: nn.Module, training: TrainingParams) -> torch.optim.O
     rate = training.learning_rate
     device = next(iter(model.parameters())).device.type
     fused = device in ("cpu", "cuda")
+    if training.optimizer == "adam" and device == "cpu":
+        return FusedAdam(groups, rate)
     if training.optimizer == "adam":
         return torch.optim.Adam(groups, lr=rate, fused=fused)
     if training.optimizer == "adamw":

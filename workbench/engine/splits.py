@@ -13,7 +13,7 @@ from workbench.api import Record
 from workbench.engine.batching import TokenBudgetBatches, evaluation_plan
 from workbench.engine.sources import RecordSource
 from workbench.engine.streams import StreamBatches
-from workbench.nn.contract import Batch, Codec, Encoding, Windows
+from workbench.nn.contract import Batch, Codec, CutsWindows, Encoding, Windows
 
 KEEP_IN_MEMORY = 50_000
 """Splits up to this many records are read once and kept; larger ones are streamed once for every pass."""
@@ -95,6 +95,8 @@ class WindowSplit(Split):
     record_ids: NDArray[np.int64]
 
     def batch(self, codec: Codec, indices: NDArray[np.int64]) -> Batch:
+        if isinstance(codec, CutsWindows):
+            return codec.collate_windows(self.encodings, self.rows[indices], self.spans[indices])
         cut: Callable[[Encoding, int, int], Encoding] = self.codec.window
         rows, spans = self.rows[indices].tolist(), self.spans[indices].tolist()
         return codec.collate(

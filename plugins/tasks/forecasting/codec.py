@@ -23,6 +23,7 @@ HISTORY = "history"
 """Static note on a window: how many of its steps were read; the rest is what was to be foretold."""
 
 Double = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 
 @dataclass(slots=True)
@@ -210,33 +211,56 @@ class SeriesCodec:
 
     def collate(self, items: Sequence[Encoding]) -> Batch:
         """Rows are windows, or with channels apart each channel of each window (window by window)."""
+        return self._batch({name: np.stack([item[name] for item in items]) for name in items[0]})
+
+    def collate_windows(self, encodings: Sequence[Encoding], rows: Indices, spans: Indices) -> Batch:
+        """What :meth:`collate` makes of :meth:`window` of each span, cut out of each series at once."""
+        lookback, horizon = self.params.lookback, self.params.horizon
+        # steps before the stop and after it, and what stands where there is none
+        reach = {"values": (self.context, horizon, np.nan), "past": (lookback, 0, 0.0)}
+        reach["ahead"] = (lookback, horizon, 0.0)
+        stops = spans[:, 1]
+        series = [(int(row), np.flatnonzero(rows == row)) for row in np.unique(rows)]
+        cut: dict[str, NDArray[Any]] = {}
+        for name, first in encodings[int(rows[0])].items():
+            if name == "static":
+                cut[name] = np.stack([encodings[row][name] for row in rows.tolist()])
+            elif name in reach:
+                before, after, fill = reach[name]
+                found = np.empty((len(rows), before + after, *first.shape[1:]), first.dtype)
+                for row, places in series:
+                    found[places] = _windows_of(encodings[row][name], stops[places] - before, before + after, fill)
+                cut[name] = found
+        return self._batch(cut)
+
+    def _batch(self, cut: Mapping[str, NDArray[Any]]) -> Batch:
+        """A batch of windows, from their arrays (B, …) by the names of an encoding."""
         lookback, horizon, lag = self.params.lookback, self.params.horizon, self.params.difference
-        z = torch.from_numpy(np.stack([item["values"] for item in items]))  # (B, lag + L + H, C)
+        z = torch.from_numpy(cut["values"])  # (B, lag + L + H, C)
         history = z[:, : lag + lookback]
         x, base = history, z.new_zeros(len(z), horizon, z.shape[2])
+        y = z[:, lag + lookback :]
         if lag:
             x = history[:, lag:] - history[:, :lookback]
             ahead = torch.arange(horizon)
             base = z[:, lag + lookback + ahead - lag * (ahead // lag + 1)]
-        y = z[:, lag + lookback :] - (base if lag else 0.0)
+            y = y - base
         known = ~torch.isnan(x)
         shift, scale = self._instance(x, known)
-        x = torch.where(known, (x - shift) / scale, 0.0)
-        y = (y - shift) / scale
+        if self._shifts:
+            x, y = (x - shift) / scale, (y - shift) / scale
+        x = torch.where(known, x, 0.0)
         extra: list[torch.Tensor] = []
         for name in ("past", "ahead"):
-            if name in items[0]:
-                stacked = torch.from_numpy(np.stack([item[name] for item in items]))
+            if name in cut:
+                stacked = torch.from_numpy(cut[name])
                 # what is known ahead is known of the step that is foretold next
                 after = name == "ahead" and not isinstance(self.params, ForecastingParams)
                 extra.append(stacked[:, 1 : lookback + 1] if after else stacked[:, :lookback])
-        future = None
-        if "ahead" in items[0]:
-            future = torch.from_numpy(np.stack([item["ahead"][lookback:] for item in items]))
-        if "static" in items[0]:
-            static = torch.from_numpy(np.stack([item["static"] for item in items]))
-            extra.append(static[:, None].expand(-1, lookback, -1))
-        flags = (~known).to(x.dtype)
+        future = torch.from_numpy(cut["ahead"])[:, lookback:] if "ahead" in cut else None
+        if "static" in cut:
+            extra.append(torch.from_numpy(cut["static"])[:, None].expand(-1, lookback, -1))
+        flags = (~known).to(x.dtype) if self.missing else x
         if self.apart:
             count = x.shape[2]
             x, flags, y = (_rows(t) for t in (x, flags, y))
@@ -254,15 +278,22 @@ class SeriesCodec:
         lengths = torch.full((rows,), inputs.shape[1], dtype=torch.int64)
         return Batch(fields, lengths, rows * inputs.shape[1], extra={"missing": self.missing})
 
+    @property
+    def _kind(self) -> str:
+        """What is taken from every window."""
+        if isinstance(self.params, FreeRunParams):
+            return "first" if self.params.level == "last" else "none"
+        assert isinstance(self.params, ForecastingParams)
+        return self.params.normalisation
+
+    @property
+    def _shifts(self) -> bool:
+        return self._kind != "none"
+
     def _instance(self, x: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What is taken from every window and channel, (B, 1, C) each: a shift and a scale."""
-        params = self.params
         zero, one = x.new_zeros(len(x), 1, x.shape[2]), x.new_ones(len(x), 1, x.shape[2])
-        if isinstance(params, FreeRunParams):
-            kind = "first" if params.level == "last" else "none"
-        else:
-            assert isinstance(params, ForecastingParams)
-            kind = params.normalisation
+        kind = self._kind
         if kind == "none":
             return zero, one
         if kind in ("last", "first"):
@@ -350,6 +381,17 @@ def _slice(values: NDArray[Any], start: int, stop: int, fill: float = np.nan) ->
     first, last = max(0, start), min(len(values), stop)
     if last > first:
         found[first - start : last - start] = values[first:last]
+    return found
+
+
+def _windows_of(values: NDArray[Any], starts: Indices, steps: int, fill: float) -> NDArray[Any]:
+    """(N, ``steps``, …): ``values[start : start + steps]`` of each start, with what lies outside filled in."""
+    at = starts[:, None] + np.arange(steps)
+    if int(starts.min()) >= 0 and int(starts.max()) + steps <= len(values):
+        return values.take(at, axis=0)
+    outside = (at < 0) | (at >= len(values))
+    found = values.take(at, axis=0, mode="clip")
+    found[outside] = fill
     return found
 
 

@@ -139,6 +139,10 @@ class DirectHead(ForecastHead):
         return torch.distributions.StudentT(degrees, found[..., 0], spread)
 
     def loss(self, outputs: Tensor, encoded: Encoded, batch: Batch) -> LossSum:
+        wanted = batch.fields["targets"]
+        if self.output == "point" and self.kind == "squared" and not bool(torch.isnan(wanted).any()):
+            found = self.shaped(outputs.float())[..., 0]
+            return LossSum(functional.mse_loss(found, wanted, reduction="sum"), wanted.numel())
         each, known = self.each(outputs, batch)
         return LossSum(each.sum(), int(known.sum()))
 
