@@ -100,7 +100,7 @@ def test_a_free_run_reads_its_own_answers_by_hand() -> None:
             cell = sigmoid(gates[1]) * cell + sigmoid(gates[0]) * np.tanh(gates[2])
             hidden = sigmoid(gates[3]) * np.tanh(cell)
             if step >= 8:
-                answers.append(float(out[0] @ hidden + out[1]))
+                answers.append((out[0] @ hidden + out[1]).item())
         assert stop - start == 9
         assert np.allclose(found[row], answers, atol=2e-6)
 
