@@ -13,7 +13,7 @@ from workbench.api import WorkbenchError
 from workbench.cli.context import CliContext
 
 if TYPE_CHECKING:
-    from workbench.api import DoctorCheck, Finding
+    from workbench.api import Catalogue, DoctorCheck, Finding
     from workbench.data import DatasetInfo, DatasetStore
 
 SHOWN_RECORDS = 5
@@ -34,7 +34,8 @@ def check(
 
     context: CliContext = ctx.obj
     console = context.console()
-    checks = context.plugins().catalogue.doctor_checks()
+    catalogue = context.plugins().catalogue
+    checks = catalogue.doctor_checks()
     report: list[dict[str, Any]] = []
     grave = False
     with context.open_project(project, read_only=True) as opened:
@@ -47,6 +48,8 @@ def check(
         for info in infos:
             raised: list[tuple[DoctorCheck, Exception]] = []
             found = examine(store, info.id, checks, on_error=partial(_keep, raised))
+            if _cut_in_time(catalogue, info):  # validation and test are parts of the records themselves
+                found = [finding for finding in found if finding.check != "splits"]
             failed = [f"{one.title}: {error}" for one, error in raised]
             grave = grave or any(finding.severity == "error" for finding in found)
             if as_json:
@@ -67,6 +70,12 @@ def check(
 
 def _keep(raised: list[tuple[DoctorCheck, Exception]], check: DoctorCheck, error: Exception) -> None:
     raised.append((check, error))
+
+
+def _cut_in_time(catalogue: Catalogue, info: DatasetInfo) -> bool:
+    """Whether a task for such records cuts them in time, unless its options say otherwise."""
+    cuts = [task.time_cut for task in catalogue.tasks() if task.record == info.record and task.time_cut is not None]
+    return any(cut.resolve()().cuts({}) for cut in cuts)
 
 
 def _show(context: CliContext, store: DatasetStore, info: DatasetInfo, finding: Finding) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from workbench.api import Report
-from workbench.shell.sdk import Muted, PanelContext, make_canvas
+from workbench.shell.sdk import Muted, PanelContext, SectionTitle, make_canvas
 
 MODEL = "this model"
 HEIGHT = 190
@@ -24,19 +24,25 @@ class ByStepPanel(QWidget):
         theme = context.theme
         self.coverage = make_canvas("Intervals that held", x_label="steps ahead", y_label="% inside", theme=theme)
         self.errors = make_canvas("Error by step ahead", x_label="steps ahead", y_label="error", theme=theme)
-        self.coverage.lowest, self.coverage.highest, self.errors.lowest = 0.0, 100.0, 0.0
+        # a line at 100 % is seen whole
+        self.coverage.lowest, self.coverage.highest, self.errors.lowest = 0.0, 103.0, 0.0
+        self.error_title = SectionTitle("Error by step ahead")
         self.coverage_note, self.error_note = Muted(""), Muted("")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(16)
         self._columns: list[QWidget] = []
-        for canvas, note in ((self.coverage, self.coverage_note), (self.errors, self.error_note)):
+        for title, canvas, note in (
+            (SectionTitle("Intervals that held, % by step ahead"), self.coverage, self.coverage_note),
+            (self.error_title, self.errors, self.error_note),
+        ):
             canvas.first = 1.0
             canvas.setMinimumHeight(HEIGHT)
             holder = QWidget()
             column = QVBoxLayout(holder)
             column.setContentsMargins(0, 0, 0, 0)
             column.setSpacing(4)
+            column.addWidget(title)
             column.addWidget(canvas, 1)
             column.addWidget(note)
             row.addWidget(holder, 1)
@@ -84,7 +90,8 @@ class ByStepPanel(QWidget):
                 method, x[known], y[known], series=i % 8, label=method, bold=own, points=own and len(y) <= 48
             )
         self.errors.fit()
-        self.error_note.setText(f"{name} at each step ahead, over all windows. {_better(found)}")
+        self.error_title.setText(f"{name}, by step ahead")
+        self.error_note.setText(f"The mean over all windows. {_better(found)}")
 
 
 def _better(found: Mapping[str, NDArray[np.float64]]) -> str:

@@ -27,7 +27,7 @@ METHODS = {
     "document": "By document: a text stays on one side",
     "imported": "As the files were imported",
 }
-IN_TIME = "In time: every record is cut, the past learned from"
+IN_TIME = "In time: learned from the past"
 _NAMES = ("Train", "Validation", "Test")
 _RECORDS_TEXT = "Every record gets a new split. Undo brings the present ones back."
 _RECORDS_NOTE = "The same seed gives the same splits again."
