@@ -12,12 +12,12 @@ from workbench.api import describe, validate
 
 
 def shown(value: Any) -> str:
-    return ("on" if value else "off") if isinstance(value, bool) else str(value)
+    return ("on" if value else "off") if isinstance(value, bool) else str(value) or "empty"
 
 
 def test_every_option_and_its_default_is_on_the_page() -> None:
     page = (files("workbench_resources.help") / "classification.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", page, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \| [^|]+ \|$", page, re.MULTILINE))
     assert rows == {spec.name: shown(spec.default) for spec in describe(ClassificationParams)}
 
 

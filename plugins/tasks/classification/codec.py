@@ -5,8 +5,8 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,15 +16,29 @@ from workbench_plugins.tasks.classification.text import cut_as_trained, is_cut_a
 
 from workbench.api import LabelledText, Record, WorkbenchError
 from workbench.nn.contract import Batch, Encoding
-from workbench.nn.text import PAD, UNKNOWN, Tokeniser
+from workbench.nn.pretrained import PretrainedWords
+from workbench.nn.text import PAD, SPECIALS, UNKNOWN, Tokeniser
+from workbench.nn.text.cutting import JOINER
+from workbench.nn.text.tokeniser import normalise
 from workbench.nn.text.unknown import Unknown
 
 NO_LABEL = -1
 """The target of a text without a label, or with one that training has not seen."""
+FIRST = len(SPECIALS)
+"""The id of the first symbol of the training texts."""
 CODEC_VERSION = 1
 FOLDS = 5
 _MOST_COUNTS = 4_000_000
 _FEWEST = 2
+
+
+class Coverage(NamedTuple):
+    """Of the ``total`` symbols of a text: how many training did not have (``new``), have a pretrained vector, both."""
+
+    total: int
+    new: int
+    with_vector: int
+    new_with_vector: int
 
 
 @dataclass(slots=True)
@@ -39,8 +53,21 @@ class ClassificationCodec:
     counts: tuple[int, ...]
     maximum_length: int
     cut_already: bool = False
+    pretrained: PretrainedWords | None = None
+    """Of the tokeniser's symbols behind the special ones, and of further words, which are numbered after them."""
     fold_counts: NDArray[np.int64] | None = None
     """(F, K, V + 1): in how many training texts of each fold and label each symbol stands, and last how many texts."""
+    _with_vector: dict[str, int] = field(init=False, repr=False, compare=False)
+    """The id of each word that has a pretrained vector."""
+    _ids_with_vector: NDArray[np.int64] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        rows = self.pretrained.rows if self.pretrained is not None else ()
+        others = self.pretrained.others if self.pretrained is not None else ()
+        words = (*map(bare, self.tokeniser.symbols[FIRST:]), *others) if self.pretrained is not None else ()
+        found = [(word, i) for i, (word, row) in enumerate(zip(words, rows, strict=True), FIRST) if row >= 0]
+        self._with_vector = dict(reversed(found))  # of symbols of one word ("," and "￭,") the more frequent one counts
+        self._ids_with_vector = np.array([i for _, i in found], np.int64)
 
     @classmethod
     def fit(cls, records: Iterable[Record], params: ClassificationParams) -> ClassificationCodec:
@@ -66,7 +93,9 @@ class ClassificationCodec:
             split="spaces" if cut else "punctuation",
         )
         names = tuple(sorted(labels))
-        codec = cls(tokeniser, names, tuple(labels[name] for name in names), params.maximum_length, cut)
+        counts = tuple(labels[name] for name in names)
+        pretrained = look_up(tokeniser, params) if params.vectors else None
+        codec = cls(tokeniser, names, counts, params.maximum_length, cut, pretrained)
         if params.label_counts:
             codec._count(texts, of_texts)
         return codec
@@ -93,7 +122,42 @@ class ClassificationCodec:
         if not self.cut_already:
             return text
         lower = self.tokeniser.lowercase
-        return cut_as_trained(text, lambda word: self.tokeniser.id_of(word.lower() if lower else word) != UNKNOWN)
+        return cut_as_trained(text, lambda word: self._id_of(word.lower() if lower else word) != UNKNOWN)
+
+    def _id_of(self, symbol: str) -> int:
+        """The id of a symbol: of the training texts, else of the pretrained vectors."""
+        found = self.tokeniser.id_of(symbol)
+        if found != UNKNOWN or self.pretrained is None:
+            return found
+        word = bare(symbol)
+        forms = (word, word.lower(), word.capitalize(), word.upper()) if self.pretrained.fold else (word,)
+        return next((self._with_vector[form] for form in forms if form in self._with_vector), UNKNOWN)
+
+    def ids(self, text: str) -> NDArray[np.int64]:
+        """(T,) ids of all symbols of ``text``, before any is left out for length."""
+        prepared = self._prepared(text)
+        if self.pretrained is None:
+            return self.tokeniser.encode(prepared)
+        pieces = self.tokeniser.pieces(prepared)
+        return np.fromiter((self._id_of(piece.symbol) for piece in pieces), np.int64, len(pieces))
+
+    @property
+    def size(self) -> int:
+        """Symbols with a vector: those of the training texts, and the further words of the pretrained vectors."""
+        return len(self.tokeniser) + (len(self.pretrained.others) if self.pretrained is not None else 0)
+
+    def vector_rows(self) -> tuple[int, ...]:
+        """The row in the vector file of every id, -1 for none."""
+        return (-1,) * FIRST + (self.pretrained.rows if self.pretrained is not None else ())
+
+    def coverage(self, record: Record) -> Coverage:
+        """How far the vocabulary and the pretrained vectors reach in a text."""
+        ids = self.ids(as_labelled(record).text)
+        new = (ids == UNKNOWN) | (ids >= len(self.tokeniser))
+        if self.pretrained is None:
+            return Coverage(len(ids), int(new.sum()), 0, 0)
+        has = np.isin(ids, self._ids_with_vector)
+        return Coverage(len(ids), int(new.sum()), int(has.sum()), int((has & new).sum()))
 
     def _kept(self, n: int) -> slice | NDArray[np.int64]:
         """Which of ``n`` steps are read: of a long text the first two thirds and the last third of what may be."""
@@ -111,7 +175,7 @@ class ClassificationCodec:
     def encode(self, record: Record) -> Encoding:
         """``tokens`` (T,), ``fold`` (1,) and ``label`` (1,), :data:`NO_LABEL` where there is none that is known."""
         own = as_labelled(record)
-        ids = self.tokeniser.encode(self._prepared(own.text))
+        ids = self.ids(own.text)
         label = self.labels.index(own.label) if own.label in self.labels else NO_LABEL
         return {
             "tokens": ids[self._kept(len(ids))].astype(np.int32),
@@ -121,10 +185,15 @@ class ClassificationCodec:
 
     def unknown(self, record: Record) -> Unknown:
         """What the vocabulary lacks of a text (:class:`workbench.nn.text.unknown.KnowsUnknown`)."""
-        return self.tokeniser.unknown(self._prepared(as_labelled(record).text))
+        text = normalise(self._prepared(as_labelled(record).text))
+        if self.pretrained is None:
+            return self.tokeniser.unknown(text)
+        pieces = self.tokeniser.pieces(text)
+        missing = tuple(text[start:end] for symbol, start, end in pieces if self._id_of(symbol) == UNKNOWN)
+        return Unknown(missing, len(pieces), self.tokeniser.kind)
 
     def length(self, record: Record) -> int:
-        return min(self.maximum_length, len(self.tokeniser.encode(self._prepared(as_labelled(record).text))))
+        return min(self.maximum_length, len(self.ids(as_labelled(record).text)))
 
     def collate(self, items: Sequence[Encoding]) -> Batch:
         """``tokens`` (B, T), zeros beyond a length, ``labels`` and ``folds`` (B,)."""
@@ -152,6 +221,7 @@ class ClassificationCodec:
             "maximum_length": self.maximum_length,
             "cut_already": self.cut_already,
             "fold_counts": None if self.fold_counts is None else self.fold_counts.tolist(),
+            **({} if self.pretrained is None else {"pretrained": self.pretrained.to_json()}),
         }
 
     @classmethod
@@ -168,8 +238,26 @@ class ClassificationCodec:
             tuple(data["counts"]),
             int(data["maximum_length"]),
             bool(data["cut_already"]),
+            PretrainedWords.from_json(data["pretrained"]) if data.get("pretrained") else None,
             None if data["fold_counts"] is None else np.array(data["fold_counts"], dtype=np.int64),
         )
+
+
+def bare(symbol: str) -> str:
+    """A symbol as a word: without the marks that say where it touches its neighbours."""
+    return symbol.strip(JOINER) or symbol
+
+
+def look_up(tokeniser: Tokeniser, params: ClassificationParams) -> PretrainedWords:
+    """Which symbols of ``tokeniser`` have a vector in the file that the options name, and further words of it."""
+    fold = params.vector_case == "any"
+
+    def key(word: str) -> str:
+        word = normalise(word)
+        return word.lower() if params.lower_case else word
+
+    words = [bare(symbol) for symbol in tokeniser.symbols[FIRST:]]
+    return PretrainedWords.look_up(params.vectors, words, key, fold=fold, more=params.vector_words)
 
 
 def fold_of(text: str) -> int:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from workbench_plugins.tasks.classification.codec import ClassificationCodec
+from torch.nn import functional
+from workbench_plugins.tasks.classification.codec import FIRST, ClassificationCodec
 from workbench_plugins.tasks.classification.params import ClassificationParams
 
 from workbench.nn.contract import Batch, Embedder
 from workbench.nn.dropout import LockedDropout
 from workbench.nn.initialisation import initialise_embedding
-from workbench.nn.text import PAD, SPECIALS, UNKNOWN
-
-FIRST = len(SPECIALS)
-_SCALE = 1.0
-"""Embeddings begin small: a word seen a few times should not shout."""
+from workbench.nn.text import PAD, UNKNOWN
+from workbench.nn.vector_embedding import VectorEmbedding
 
 
 class TextEmbedder(Embedder):
@@ -25,17 +23,35 @@ class TextEmbedder(Embedder):
 
     def __init__(self, params: ClassificationParams, codec: ClassificationCodec) -> None:
         super().__init__()
-        self.output_size = params.embedding_size
-        self.symbols = nn.Embedding(len(codec.tokeniser), params.embedding_size, padding_idx=PAD)
-        initialise_embedding(self.symbols.weight, PAD)
-        with torch.no_grad():
-            self.symbols.weight.mul_(_SCALE)
+        self._pretrained = codec.pretrained
+        self.symbols: nn.Embedding | VectorEmbedding
+        if codec.pretrained is None:
+            self.output_size = params.embedding_size
+            self.symbols = nn.Embedding(codec.size, params.embedding_size, padding_idx=PAD)
+            initialise_embedding(self.symbols.weight, PAD)
+        else:
+            self.output_size = codec.pretrained.size
+            self.symbols = VectorEmbedding(
+                codec.vector_rows(),
+                codec.pretrained.size,
+                freeze=params.freeze_vectors,
+                fixed_from=len(codec.tokeniser),
+                unknown=UNKNOWN,
+                padding=PAD,
+            )
         self.word_dropout = params.word_dropout
         self.register_buffer("ratios", None, persistent=False)
         if codec.fold_counts is not None:
-            self.ratios = label_ratios(torch.from_numpy(codec.fold_counts))
+            ratios = label_ratios(torch.from_numpy(codec.fold_counts))
+            # of words that only the vectors know, nothing was counted
+            self.ratios = functional.pad(ratios, (0, 0, 0, codec.size - ratios.shape[1]))
             self.output_size += len(codec.labels)
         self.dropout = LockedDropout(params.input_dropout)
+
+    def begin(self) -> None:
+        """Take the pretrained vectors from their file. :class:`WorkbenchError` when it is gone or another by now."""
+        if self._pretrained is not None and isinstance(self.symbols, VectorEmbedding):
+            self._pretrained.begin(self.symbols)
 
     def forward(self, batch: Batch) -> Tensor:
         tokens = batch.fields["tokens"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from workbench.api import Params, Preset, option
 
@@ -54,9 +56,38 @@ class ClassificationParams(Params):
         ge=1,
         le=4096,
         unit="dimensions",
-        what="Length of the vector learned for each symbol.",
+        what="Length of the vector learned for each symbol; pretrained vectors bring their own.",
         when="Lower it for a small data set.",
         typical="50 to 300",
+    )
+    vectors: str = option(
+        "",
+        what="Path of a file of pretrained word vectors as text (GloVe, word2vec, fastText .vec); empty uses none.",
+        when="For the best quality: vectors learned from much text know words that the training split does not have.",
+        typical="glove.6B.100d.txt",
+    )
+    freeze_vectors: bool = option(
+        False,
+        what="Leave the pretrained vectors as they are, instead of learning on from them.",
+        when="Switch it on for a small data set.",
+        typical="off",
+    )
+    vector_case: Literal["any", "exact"] = option(
+        "any",
+        advanced=True,
+        what="A word that the file does not have may take the vector of one that differs in capitals only, or may not.",
+        when="Exact where capitals tell words apart, as German nouns.",
+        typical="any",
+    )
+    vector_words: int = option(
+        50_000,
+        ge=0,
+        le=10_000_000,
+        unit="words",
+        advanced=True,
+        what="Words of the file that training does not have and the model knows besides, the file's first ones.",
+        when="Raise it to know rarer words; lower it for a smaller model: 50,000 words of 300 dimensions take 60 MB.",
+        typical="50000 to all of the file",
     )
     label_counts: bool = option(
         False,
@@ -112,6 +143,12 @@ class ClassificationParams(Params):
         typical="on",
         advanced=True,
     )
+
+    @model_validator(mode="after")
+    def _vectors_are_of_words(self) -> Self:
+        if self.vectors and self.tokens != "words":
+            raise ValueError("pretrained vectors are of words; choose words as tokens, or leave the file out")
+        return self
 
 
 PRESETS: tuple[Preset, ...] = (

@@ -5,9 +5,10 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from workbench_plugins.tasks.classification.codec import ClassificationCodec
 from workbench_plugins.tasks.classification.scoring import Confusion, Reliability
 
 from workbench.api import ClassProbabilities, LabelledText, Record, Report, Result, WorkbenchError
@@ -17,8 +18,13 @@ MAX_CONFUSION = 40
 """Labels of the confusion matrix; the rarest beyond are left out of it, not of the figures."""
 
 
-def build_report(split: str, pairs: Iterable[tuple[int, Record, Result, float]], temperature: float = 1.0) -> Report:
-    """Evaluate (record id, gold record, result, loss).
+def build_report(
+    split: str,
+    pairs: Iterable[tuple[int, Record, Result, float]],
+    temperature: float = 1.0,
+    codec: ClassificationCodec | None = None,
+) -> Report:
+    """Evaluate (record id, gold record, result, loss); with ``codec`` also how far its vocabulary reaches.
 
     A text whose label training has not seen counts as wrong, and ``protocol["unknown_labels"]`` names the label; texts
     without a label are not counted.
@@ -28,6 +34,7 @@ def build_report(split: str, pairs: Iterable[tuple[int, Record, Result, float]],
     loss_sum, loss_count = 0.0, 0
     unknown: Counter[str] = Counter()
     worst: list[tuple[float, int, dict[str, Any]]] = []
+    reach = Counter[str]()
     for record_id, record, result, loss in pairs:
         if not isinstance(record, LabelledText) or not isinstance(result, ClassProbabilities):
             raise WorkbenchError("Classification is evaluated on labelled texts.", fix="Choose such a data set.")
@@ -35,6 +42,8 @@ def build_report(split: str, pairs: Iterable[tuple[int, Record, Result, float]],
             unlabelled += 1
             continue
         records, tokens = records + 1, tokens + record.size()
+        if codec is not None:
+            reach.update(codec.coverage(record)._asdict())
         right = record.label == result.label
         errors += not right
         confusion.add(record.label, result.label)
@@ -79,6 +88,8 @@ def build_report(split: str, pairs: Iterable[tuple[int, Record, Result, float]],
     }
     if loss_count:
         metrics["nll"] = loss_sum / loss_count
+    if codec is not None:
+        metrics |= _reach(reach, codec)
     return Report(
         split=split,
         n_records=records,
@@ -93,6 +104,19 @@ def build_report(split: str, pairs: Iterable[tuple[int, Record, Result, float]],
         ),
         protocol=protocol,
     )
+
+
+def _reach(counts: Mapping[str, int], codec: ClassificationCodec) -> dict[str, float]:
+    """Shares of the symbols of a split: new to training, with a pretrained vector, and of the new ones with one."""
+    total, new = counts.get("total", 0), counts.get("new", 0)
+    if not total or codec.tokeniser.kind != "words":
+        return {}
+    found = {"unknown_word_share": new / total}
+    if codec.pretrained is not None:
+        found["vector_coverage"] = counts["with_vector"] / total
+        if new:
+            found["unknown_vector_coverage"] = counts["new_with_vector"] / new
+    return found
 
 
 def _matrix(confusion: Confusion) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:

@@ -18,6 +18,7 @@ from workbench_plugins.tasks.classification.saliency import saliency
 
 from workbench.api import ClassProbabilities, Record, Report, Result
 from workbench.nn.contract import Batch, Calibration, Codec, DecodeOptions, Embedder, Encoded, Head, Parts
+from workbench.nn.vectors import fingerprint_of
 
 
 class ClassificationModel:
@@ -34,6 +35,10 @@ class ClassificationModel:
     def fit_codec(self, records: Iterable[Record]) -> ClassificationCodec:
         self._codec = ClassificationCodec.fit(records, self.params)
         return self._codec
+
+    def files_key(self) -> str:
+        """The codec knows which words the vector file has."""
+        return fingerprint_of(self.params.vectors) if self.params.vectors else ""
 
     def load_codec(self, data: Mapping[str, Any]) -> ClassificationCodec:
         self._codec = ClassificationCodec.from_json(data)
@@ -83,7 +88,8 @@ class ClassificationModel:
         return explained
 
     def report(self, split: str, pairs: Iterable[tuple[int, Record, Result, float]]) -> Report:
-        return build_report(split, pairs, float(self._head.temperature) if self._head is not None else 1.0)
+        temperature = float(self._head.temperature) if self._head is not None else 1.0
+        return build_report(split, pairs, temperature, self._codec)
 
     def steps(self, record: Record) -> tuple[str, ...]:
         text = as_labelled(record).text
