@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -142,6 +143,22 @@ def test_it_agrees_with_scipy_alone_where_mkl_is_missing(monkeypatch: pytest.Mon
     monkeypatch.setattr("workbench.nn.reservoir.scan._sparsetools", None)
     np.testing.assert_allclose(reservoir.run(x), quick, rtol=0, atol=1e-5)
     np.testing.assert_allclose(reservoir.run(x[0]), single, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("units", [30, 800])
+@pytest.mark.parametrize("steps", [1, 63, 64, 65, 150])
+def test_units_that_listen_to_different_numbers_of_others_answer_alike(units: int, steps: int) -> None:
+    """As reservoirs drawn elsewhere do; runs of every length, beside the few rows of memory that they share."""
+    drawn = draw_weights(ReservoirOptions(units=units, leak=0.3, bias=0.4), 2, seed=4)
+    matrix = sparse.random_array((units, units), density=0.02, rng=np.random.default_rng(1), dtype=np.float32)
+    weights = replace(drawn, recurrent=sparse.csr_array(matrix))
+    assert len(set(np.diff(weights.recurrent.indptr))) > 1
+    x = series(steps=steps)
+    reservoir = Reservoir(weights)
+    first = reservoir.run(x)
+    np.testing.assert_allclose(first, plainly(weights, x), rtol=0, atol=1e-6)
+    again = reservoir.run(x, first[-1])
+    np.testing.assert_allclose(again, plainly(weights, np.concatenate([x, x]))[steps:], rtol=0, atol=1e-6)
 
 
 def test_noise_is_drawn_only_where_a_generator_is_given() -> None:

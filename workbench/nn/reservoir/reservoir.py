@@ -29,6 +29,7 @@ class Reservoir:
         self.noise = noise
         self.dtype = weights.recurrent.dtype
         self._scan = Scan(weights.recurrent, weights.leak)
+        self._maps: dict[bool, Array] = {}
 
     @classmethod
     def draw(
@@ -99,15 +100,13 @@ class Reservoir:
 
     def _fill(self, inputs: Array, feedback: Array | None, noise: np.random.Generator | None) -> Fill:
         """Writes what the recurrent product of one series is added to, (t, N): see :meth:`Scan.one`."""
-        weights = self.weights
         parts = [np.asarray(inputs, self.dtype)]
-        maps = [weights.inputs.T]
-        if weights.feedback is not None and feedback is not None:
+        fed = self.weights.feedback is not None and feedback is not None
+        if fed:
             parts.append(np.asarray(feedback, self.dtype))
-            maps.append(weights.feedback.T)
         # the bias is the weight of a constant input
         read = np.concatenate([*parts, np.ones((len(inputs), 1), self.dtype)], axis=1)
-        together = np.concatenate([*maps, weights.bias[None]])
+        together = self._together(fed)
 
         def fill(start: int, stop: int, rows: Array) -> None:
             np.matmul(read[start:stop], together, out=rows)
@@ -115,6 +114,16 @@ class Reservoir:
                 rows += noise.uniform(-self.noise, self.noise, rows.shape).astype(self.dtype)
 
         return fill
+
+    def _together(self, fed: bool) -> Array:
+        """(D + K + 1, N) or (D + 1, N): the weights of all that a step of one series reads."""
+        if fed not in self._maps:
+            weights = self.weights
+            parts = [weights.inputs.T, weights.bias[None]]
+            if fed and weights.feedback is not None:
+                parts.insert(1, weights.feedback.T)
+            self._maps[fed] = np.concatenate(parts)
+        return self._maps[fed]
 
     def _drive(self, inputs: Array, feedback: Array | None, noise: np.random.Generator | None) -> Array:
         """What the recurrent product of several series (B, T, D) is added to: (T, N, B)."""
