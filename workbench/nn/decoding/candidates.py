@@ -27,7 +27,7 @@ def best_continuations(log_probabilities: Tensor, scores: Floats, places: int) -
     if log_probabilities.device.type != "cpu" or log_probabilities.dtype not in (torch.float32, torch.float64):
         return _by_rows(log_probabilities, scores, places)
     sentences, width = scores.shape
-    values = log_probabilities.detach().numpy()
+    values = log_probabilities.detach().contiguous().numpy()
     size = values.shape[1]
     block = BLOCK if size >= BLOCK * SMALL else SMALL
     blocks = -(-size // block)
@@ -45,8 +45,8 @@ def best_continuations(log_probabilities: Tensor, scores: Floats, places: int) -
     within = first[:, :, None] + np.arange(block)
     beyond = within >= size
     columns = (place[:, :, None] * size + np.where(beyond, 0, within)).reshape(sentences, -1)
-    found = np.take_along_axis(values.reshape(sentences, -1), columns, 1)
-    sums = found + np.repeat(np.take_along_axis(scores, place, 1), block, axis=1)
+    found = values.reshape(-1)[columns + _starts(sentences, width * size)]
+    sums = found + scores.reshape(-1)[place + _starts(sentences, width)].repeat(block, axis=1)
     if whole < blocks:
         sums[beyond.reshape(sentences, -1)] = -np.inf
     return _cut(values, scores, columns, sums, places)
@@ -66,12 +66,19 @@ def _cut(
 ) -> tuple[Ints, Ints, Floats, Floats]:
     """The best of ``sums``, which are of ``columns`` = place · V + symbol."""
     size = values.shape[1]
+    start, size = _starts(*sums.shape), values.shape[1]
     chosen = _highest(sums, places)
-    order = np.argsort(-np.take_along_axis(sums, chosen, 1), axis=1, kind="stable")
-    chosen = np.take_along_axis(chosen, order, 1)
-    columns, totals = np.take_along_axis(columns, chosen, 1), np.take_along_axis(sums, chosen, 1)
-    chances = np.take_along_axis(values.reshape(len(scores), -1), columns, 1).astype(np.float64)
+    order = np.argsort(-sums.reshape(-1)[chosen + start], axis=1, kind="stable")
+    chosen = chosen.reshape(-1)[order + _starts(*chosen.shape)] + start
+    columns, totals = columns.reshape(-1)[chosen], sums.reshape(-1)[chosen]
+    chances = values.reshape(-1)[columns + _starts(len(scores), scores.shape[1] * size)].astype(np.float64)
     return columns // size, columns % size, totals, chances
+
+
+def _starts(rows: int, width: int) -> Ints:
+    """Where the rows of a matrix begin when it is flat: indexing that is several times as fast as by row."""
+    found: Ints = np.arange(0, rows * width, width or 1)[:, None]
+    return found
 
 
 def _by_rows(log_probabilities: Tensor, scores: Floats, places: int) -> tuple[Ints, Ints, Floats, Floats]:

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-LEAST = 1 << 24
-"""Multiplications of a product that is worth it: a first product of new sizes makes its kernel, some 0.3 ms."""
+LEAST = 1 << 22
+"""Multiplications of a product that is worth it. (The first of new sizes makes its kernel, which takes some 0.3 ms.)"""
+LARGE = 1 << 18
+"""Values of a softmax that is given memory to keep."""
 PLAIN = (Tensor, nn.Parameter)
 
 
@@ -35,8 +37,13 @@ def largest_matrix(modules: Iterable[nn.Module]) -> int:
 class StepProducts(TorchFunctionMode):
     """While it is active, ``linear`` and the cells of LSTM and GRU use oneDNN where that is worth it.
 
-    All else is torch's own. Enter it under ``torch.no_grad`` and without autocast only.
+    All else is torch's own. A large softmax is written where that of the step before stood: to be given new memory page
+    by page takes longer than the softmax itself. Enter it under ``torch.no_grad`` and without autocast only.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept = torch.empty(0)
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -44,22 +51,40 @@ class StepProducts(TorchFunctionMode):
         if not kwargs:
             if func is functional.linear and len(args) == 3 and _suits(args[0], args[1]):
                 return _linear(*args)
-            if func is torch.lstm_cell and len(args) == 6 and _suits(args[0], args[2]) and _suits(args[1][0], args[3]):
+            if func is torch.lstm_cell and len(args) == 6 and _suits(args[0], args[2], args[3]):
                 return _lstm(*args)
-            if func is torch.gru_cell and len(args) == 6 and _suits(args[0], args[2]) and _suits(args[1], args[3]):
+            if func is torch.gru_cell and len(args) == 6 and _suits(args[0], args[2], args[3]):
                 return _gru(*args)
+            if func is Tensor.log_softmax and len(args) == 2 and _is_large(*args):
+                return self._log_softmax(args[0])
         return func(*args, **(kwargs or {}))
 
+    def _log_softmax(self, scores: Tensor) -> Tensor:
+        if self.kept.numel() < scores.numel():
+            self.kept = torch.empty(scores.numel())
+        return torch.log_softmax(scores, 1, out=self.kept[: scores.numel()].view_as(scores))
 
-def _suits(x: Tensor, weight: Tensor) -> bool:
+
+def _is_large(scores: Tensor, dim: int) -> bool:
+    return (
+        scores.dim() == 2
+        and dim in (1, -1)
+        and scores.numel() >= LARGE
+        and _is_plain(scores)
+    )
+
+
+def _suits(x: Tensor, *weights: Tensor) -> bool:
     return (
         x.dim() == 2
-        and x.shape[0] * weight.numel() >= LEAST
-        and x.dtype == weight.dtype == torch.float32
-        and x.device.type == weight.device.type == "cpu"
-        and type(weight) in PLAIN
-        and weight.is_contiguous()
+        and x.shape[0] * sum(weight.numel() for weight in weights) >= LEAST
+        and _is_plain(x)
+        and all(type(weight) in PLAIN and weight.is_contiguous() and _is_plain(weight) for weight in weights)
     )
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    return tensor.dtype == torch.float32 and tensor.device.type == "cpu"
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -38,7 +38,9 @@ class Begun:
 
 class Stepper(Protocol):
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor | None]:
-        """Symbols (R,) written last → log-probabilities (R, V) of the next, the new state, attention (R, S) if any."""
+        """Symbols (R,) written last → log-probabilities (R, V) of the next, the new state, attention (R, S) if any.
+
+        The log-probabilities are the caller's to change, and hold until the next step."""
         ...
 
     def select(self, state: State, rows: Tensor, sentences: Tensor | None = None) -> State:
