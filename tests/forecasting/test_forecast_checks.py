@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from workbench_plugins.tasks.forecasting.checks import check_series_data
 from workbench_plugins.tasks.forecasting.cutting import SeriesCut
 
 from workbench.api import Finding, Series, StoredRecord
+from workbench.cli.main import run
+from workbench.data.importing import import_records
+from workbench.project import Project
 
 HOURS = np.datetime64("2024-01-01", "h") + np.arange(60)
 DRAFT = ("forecasting", {"lookback": 12, "horizon": 6, "validation": 12.0, "test": 12.0})
@@ -145,3 +149,13 @@ def test_a_cut_in_time_counts_steps_as_training_does() -> None:
     assert not cut.cuts(cut.whole())
     assert cut.steps(series, cut.cut(0.1, 24)) == {"train": 66, "validation": 10, "test": 24, "": 0}
     assert cut.steps(series, {"train": 50.0, "validation": 10.0, "test": 10.0})[""] == 30
+
+
+def test_the_command_line_asks_series_for_no_splits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project = Project.create(tmp_path / "p", "p")
+    with project:
+        import_records(project.store, "loads", Series.KIND, [("train", "", Series.of("flat", np.full(40, 2.0)))])
+    assert run(["check", str(tmp_path / "p")]) == 0
+    told = capsys.readouterr().out
+    assert "value of 'flat' is always 2." in told
+    assert "split." not in told, "validation and test are parts of the series itself"

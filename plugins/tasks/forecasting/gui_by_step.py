@@ -62,7 +62,7 @@ class ByStepPanel(QWidget):
     def _draw_coverage(self, coverage: Mapping[str, Sequence[float | None]], report: Report) -> None:
         told: list[str] = []
         self.coverage.clear()
-        for i, (name, values) in enumerate(reversed(list(coverage.items()))):
+        for i, (name, values) in enumerate(coverage.items()):
             level, y = float(name), 100.0 * _numbers(values)
             x = np.arange(1.0, len(y) + 1)
             known = ~np.isnan(y)
