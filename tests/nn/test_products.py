@@ -30,7 +30,7 @@ def by_onednn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(products, "_by_onednn", noted)
     monkeypatch.setattr(products, "available", lambda: True)
-    for limit in ("SINGLE", "REPEATED", "ROWS"):
+    for limit in ("SINGLE", "RECURRING", "REPEATED", "ROWS"):
         monkeypatch.setattr(products, limit, 1)
     return asked
 
@@ -96,10 +96,12 @@ def test_other_types_small_products_and_other_processors_keep_to_torchs_own(
         assert linear(x, weight).dtype == torch.bfloat16
     monkeypatch.setattr(products, "SINGLE", 4 * 5 * 6 + 1)
     linear(x, weight)
+    monkeypatch.setattr(products, "RECURRING", 4 * 5 * 6 + 1)
+    linear(x, weight, recurring=True)
     monkeypatch.setattr(products, "REPEATED", 4 * 5 * 6 + 1)
     assert Repeated(weight, (4, 4)).laid_out is None
-    monkeypatch.setattr(products, "SINGLE", 1)
-    monkeypatch.setattr(products, "REPEATED", 1)
+    for limit in ("SINGLE", "RECURRING", "REPEATED"):
+        monkeypatch.setattr(products, limit, 1)
     monkeypatch.setattr(products, "available", lambda: False)
     linear(x, weight)
     assert Repeated(weight, (4, 4)).laid_out is None

@@ -26,8 +26,10 @@ from workbench.nn.functions import apply
 
 SINGLE = 1 << 25
 """Multiplications from which one product is better had from oneDNN, though it may never have met the shape."""
-REPEATED = 1 << 20
-"""The same for products with one matrix again and again, laid out anew for them once."""
+RECURRING = 1 << 23
+"""The same for a shape that comes again and again."""
+REPEATED = 1 << 21
+"""The same for small products with one matrix again and again, laid out anew for them once."""
 ROWS = 256
 """Rows in such products, all together, that pay for laying the matrix out anew."""
 
@@ -54,32 +56,36 @@ def _wider() -> bool:
     return "AuthenticAMD" in maker
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """``torch.nn.functional.linear``: ``x`` (…, D), ``weight`` (M, D), ``bias`` (M,) → (…, M); of any order."""
-    if not _large(x, weight, x.numel() * weight.shape[0]):
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, recurring: bool = False) -> Tensor:
+    """``torch.nn.functional.linear``: ``x`` (…, D), ``weight`` (M, D), ``bias`` (M,) → (…, M), with all its gradients.
+
+    ``recurring``: the shape of ``x`` is one of few, as with full batches; rows that are left when padding is taken out
+    have another number each time.
+    """
+    if not _large(x, weight, x.numel() * weight.shape[0], recurring):
         return functional.linear(x, weight, bias)
-    rows: Tensor = apply(_Linear, x.reshape(-1, x.shape[-1]), weight, bias)
+    rows: Tensor = apply(_Linear, x.reshape(-1, x.shape[-1]), weight, bias, recurring)
     return rows.view(*x.shape[:-1], -1)
 
 
-def product(first: Tensor, second: Tensor) -> Tensor:
-    """``first`` (N, K) times ``second`` (K, M), for use where autograd records nothing."""
-    if not _large(first, second, first.numel() * second.shape[1]):
+def product(first: Tensor, second: Tensor, *, recurring: bool = False) -> Tensor:
+    """``first`` (N, K) times ``second`` (K, M), where autograd records nothing; ``recurring`` as in :func:`linear`."""
+    if not _large(first, second, first.numel() * second.shape[1], recurring):
         return first @ second
     return _by_onednn(first, second.t())
 
 
-def add_product(total: Tensor, first: Tensor, second: Tensor) -> None:
+def add_product(total: Tensor, first: Tensor, second: Tensor, *, recurring: bool = False) -> None:
     """``total`` (N, M) += ``first`` (N, K) times ``second`` (K, M), where autograd records nothing."""
-    if _large(first, second, first.numel() * second.shape[1]):
+    if _large(first, second, first.numel() * second.shape[1], recurring):
         total.add_(_by_onednn(first, second.t()))
     else:
         total.addmm_(first, second)
 
 
-def _large(first: Tensor, second: Tensor, work: int) -> bool:
+def _large(first: Tensor, second: Tensor, work: int, recurring: bool) -> bool:
     return (
-        work >= SINGLE
+        work >= (RECURRING if recurring else SINGLE)
         and first.dtype == second.dtype == torch.float32
         and first.device.type == "cpu"
         and available()
@@ -95,20 +101,22 @@ def _by_onednn(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tens
 
 class _Linear(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, recurring: bool) -> Tensor:
         ctx.save_for_backward(x, weight)
+        ctx.recurring = recurring
         return _by_onednn(x, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         x, weight = ctx.saved_tensors
-        for_x, for_weight, for_bias = ctx.needs_input_grad
+        for_x, for_weight, for_bias, _ = ctx.needs_input_grad
         # a gradient that is to be differentiated again is made by torch's own operations
-        multiply = torch.matmul if torch.is_grad_enabled() else product
+        multiply = torch.matmul if torch.is_grad_enabled() else functools.partial(product, recurring=ctx.recurring)
         return (
             multiply(gradients[0], weight) if for_x else None,
             multiply(gradients[0].t(), x) if for_weight else None,
             gradients[0].sum(0) if for_bias else None,
+            None,
         )
 
 

@@ -174,10 +174,10 @@ class _FlatStage:
             flat = d_total.flatten(0, 1)
             for source, matrix in stage.products:
                 values = owner._values(source, part)
-                add_product(owner.found[matrix], flat.t(), values.reshape(-1, values.shape[2]))
+                add_product(owner.found[matrix], flat.t(), values.reshape(-1, values.shape[2]), recurring=True)
                 if source not in owner.target:  # an input that is multiplied at every step
                     at = owner.found[source][part]
-                    at += product(flat, owner.tensors[matrix]).view(at.shape)
+                    at += product(flat, owner.tensors[matrix], recurring=True).view(at.shape)
             if stage.add and stage.add not in owner.own:
                 owner.found[stage.add][part] += d_total
         leaves = {name: leaf for name, leaf in self.reads.items() if name not in owner.target} | self.vectors

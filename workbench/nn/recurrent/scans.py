@@ -162,7 +162,8 @@ class _RnnScan(torch.autograd.Function):
                 torch.ops.aten.threshold_backward.grad_input(now, value, 0, grad_input=now)
             matrix.add_to(before, now)
         # the gradient of the recurrent weights, Σₜ δₜᵀ hₜ₋₁, as one product
-        d_weight = product(arriving.t(), _Rows(len(initial), sizes).before(ctx.states))
+        rows = _Rows(len(initial), sizes)
+        d_weight = product(arriving.t(), rows.before(ctx.states), recurring=rows.even)
         return arriving, d_initial, d_weight, None, None
 
 
@@ -244,7 +245,7 @@ class _GruScan(torch.autograd.Function):
             for step in range(stop - 1, first - 1, -1):
                 factor_at[step].mul_(wide_at[step])
                 matrix.add_to(before_at[step].addcmul_(at[step], update_at[step]), flat_at[step])
-        d_weight, d_bias = product(flat.t(), rows.before(states)), factors[:, 2].sum(0)
+        d_weight, d_bias = product(flat.t(), rows.before(states), recurring=rows.even), factors[:, 2].sum(0)
         # from here on the gradient at the input's part, which the reset gate does not scale
         torch.mul(to_candidate, arriving, out=factors[:, 2])
         return flat, d_initial, d_weight, d_bias, None
