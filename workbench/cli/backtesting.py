@@ -16,10 +16,13 @@ from workbench.cli.context import CliContext, find_run, project_of_run
 from workbench.cli.flags import real, whole
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from workbench.api import Forecast
     from workbench.engine.predict import Predictor
     from workbench.engine.server import Handler, Request
-    from workbench.nn.forecasting.backtest import Backtest, Predict
+    from workbench.nn.forecasting.backtest import Backtest, Foretold, Predict
 
 
 BACKTEST_TOKENS = 1 << 16
@@ -166,17 +169,56 @@ def _log(values: Any) -> Any:
 def predictor_of(predictor: Predictor, *, simple: bool = True) -> Predict:
     """The answers of a predictor to some series, many at once; without ``simple`` methods beside them it is quicker."""
     from workbench.engine.predict import Predictor as Answering
-    from workbench.nn.contract import DecodeOptions
 
     training = predictor.config.training
     training = training.model_copy(update={"batch_tokens": max(training.batch_tokens, BACKTEST_TOKENS)})
-    wide = Answering(predictor.model, predictor.config.model_copy(update={"training": training}))
-    options = DecodeOptions(probabilities=simple)
+    return _Answers(Answering(predictor.model, predictor.config.model_copy(update={"training": training})), simple)
 
-    def predict(pasts: Sequence[Series]) -> Sequence[Forecast]:
-        return wide.predict(list(pasts), options)  # type: ignore[return-value]
 
-    return predict
+class _Answers:
+    """A predictor as a backtest asks it: about pieces of series, or about many origins of one."""
+
+    def __init__(self, predictor: Predictor, simple: bool) -> None:
+        self._predictor = predictor
+        self._simple = simple
+
+    def __call__(self, pasts: Sequence[Series]) -> Sequence[Forecast]:
+        from workbench.nn.contract import DecodeOptions
+
+        options = DecodeOptions(probabilities=self._simple)
+        return self._predictor.predict(list(pasts), options)  # type: ignore[return-value]
+
+    def at(self, series: Series, origins: NDArray[np.int64]) -> Foretold | None:
+        """Windows of one encoded series: each reads what lies before its origin, and ahead only what is known ahead."""
+        import numpy as np
+
+        from workbench.engine.evaluate import evaluation_mode
+        from workbench.nn.contract import CutsWindows, Windows
+        from workbench.nn.forecasting.backtest import Foretells, Foretold
+
+        model = self._predictor.model
+        task, codec = model.task, model.codec
+        if not (isinstance(task, Foretells) and isinstance(codec, CutsWindows) and isinstance(codec, Windows)):
+            return None
+        calendar: object = getattr(codec, "calendar", None)
+        if series.ticks and calendar:
+            return None  # of times that are listed, those after an origin were not known at it
+        lookback = int(model.task.params.lookback)  # type: ignore[attr-defined]
+        encoding = codec.encode(series)
+        stops = np.asarray(origins, np.int64)
+        spans = np.stack([np.maximum(stops - lookback, 0), stops], axis=1)
+        most = max(1, self._predictor.config.training.batch_tokens // max(1, codec.window_length(0, lookback)))
+        told: list[Foretold] = []
+        with self._predictor.weights(), evaluation_mode(model):
+            for start in range(0, len(spans), most):
+                piece = spans[start : start + most]
+                batch = codec.collate_windows([encoding], np.zeros(len(piece), np.int64), piece).to(model.device)
+                told.append(task.foretell(model.parts, batch, simple=self._simple))
+        return Foretold(
+            told[0].channels,
+            np.concatenate([part.mean for part in told]),
+            {name: np.concatenate([part.baselines[name] for part in told]) for name in told[0].baselines},
+        )
 
 
 def refitting(

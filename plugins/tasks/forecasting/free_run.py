@@ -90,6 +90,9 @@ class FreeRunForecasting(Forecasting):
         """The answer of the step before is the value that is read now: known of the past, its own in a free run."""
         return batch.fields["inputs"][..., : batch.fields["targets"].shape[-1]]
 
+    def middle(self, parts: Parts, batch: Batch) -> Tensor:
+        return run_freely(parts, batch, own(parts.codec))
+
     def generate(
         self, parts: Parts, batch: Batch, records: Sequence[Record], options: DecodeOptions
     ) -> list[Result]:

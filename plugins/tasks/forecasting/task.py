@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
-from workbench_plugins.tasks.forecasting.answers import ConformalWidths, results
+from workbench_plugins.tasks.forecasting.answers import ConformalWidths, results, simple_methods
 from workbench_plugins.tasks.forecasting.codec import SeriesCodec, as_series
 from workbench_plugins.tasks.forecasting.fitting import check_series, fit_codec
 from workbench_plugins.tasks.forecasting.modules import DirectHead, ForecastHead, WindowEmbedder
@@ -17,10 +18,11 @@ from workbench_plugins.tasks.forecasting.report import build_report
 from workbench_plugins.tasks.forecasting.splitting import part
 
 from workbench.api import Record, Report, Result
-from workbench.nn.contract import Batch, Codec, DecodeOptions, Embedder, Encoded, Head, Parts
+from workbench.nn.contract import Batch, Codec, DecodeOptions, Embedder, Encoded, Encoder, Head, Parts
+from workbench.nn.forecasting.backtest import Foretold
 
 
-class Forecasting:
+class Forecasting(ABC):
     """What both ways of forecasting share."""
 
     params: SeriesParams
@@ -48,6 +50,16 @@ class Forecasting:
         assert isinstance(parts.head, ForecastHead)
         return ConformalWidths(parts.head)
 
+    @abstractmethod
+    def middle(self, parts: Parts, batch: Batch) -> Tensor:
+        """The point forecasts (B, H, C) of a batch of windows, normalised."""
+
+    def foretell(self, parts: Parts, batch: Batch, *, simple: bool) -> Foretold:
+        """A batch of windows at once, as a backtest asks: see :class:`workbench.nn.forecasting.backtest.Foretells`."""
+        codec = own(parts.codec)
+        methods = simple_methods(batch.fields["history"], codec) if simple else {}
+        return Foretold(codec.targets, codec.restored(self.middle(parts, batch), batch), methods)
+
     def report(self, split: str, pairs: Iterable[tuple[int, Record, Result, float]]) -> Report:
         return build_report(split, pairs, self.params)
 
@@ -73,6 +85,13 @@ class DirectForecasting(Forecasting):
 
     def head(self, codec: Codec, input_size: int) -> Head:
         return DirectHead(self.params, own(codec), input_size)
+
+    def middle(self, parts: Parts, batch: Batch) -> Tensor:
+        network, head = parts.network, parts.head
+        assert isinstance(network, Encoder)
+        assert isinstance(head, DirectHead)
+        outputs = head(network(parts.embedder(batch), batch.lengths), batch)
+        return head.by_window(head.quantiles(outputs)[0])
 
     def decode(
         self,

@@ -6,9 +6,9 @@ adapt as they go: the width at an origin comes from errors that had been observe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,42 @@ from workbench.api import Forecast, Series, WorkbenchError
 from workbench.nn.forecasting import metrics
 from workbench.nn.forecasting.conformal import RATE, AdaptiveConformal
 
+if TYPE_CHECKING:
+    from workbench.nn.contract import Batch, Parts
+
 Double = NDArray[np.float64]
 Predict = Callable[[Sequence[Series]], Sequence[Forecast]]
 """The forecasts that follow each of some series."""
 Refit = Callable[[Series], Predict]
 """A model fitted on the series up to an origin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """Forecasts from several origins as arrays, (N, H, C) each, in the units of the data."""
+
+    channels: tuple[str, ...]
+    mean: Double
+    baselines: Mapping[str, Double]
+
+
+@runtime_checkable
+class Foretells(Protocol):
+    """A task that answers a batch of windows with plain arrays, without a result for each."""
+
+    def foretell(self, parts: Parts, batch: Batch, *, simple: bool) -> Foretold:
+        """What follows each window; with ``simple`` also what the simple methods say."""
+        ...
+
+
+@runtime_checkable
+class PredictsAt(Protocol):
+    """What a :data:`Predict` may be besides: all origins of one series at once, the series encoded once."""
+
+    def at(self, series: Series, origins: NDArray[np.int64]) -> Foretold | None:
+        """What follows each origin, known what came before it (and the channels known ahead); None where this cannot
+        be told so and the parts of the series must be asked one by one."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +123,7 @@ def backtest(
             fix="Begin earlier, or shorten the horizon.",
         )
     every = refit_every if refit is not None and refit_every else len(origins)
-    found: list[Forecast] = []
+    found: list[Foretold] = []
     fits = 0
     for start in range(0, len(origins), every):
         block = origins[start : start + every]
@@ -101,12 +132,15 @@ def backtest(
         if predict is None:
             raise ValueError("a backtest needs a model, or a way to fit one")
         fits += 1
-        found += predict([_known_at(series, int(origin), context, horizon, future) for origin in block])
+        told = predict.at(series, block) if isinstance(predict, PredictsAt) else None
+        if told is None:
+            told = _together(predict([_known_at(series, int(origin), context, horizon, future) for origin in block]))
+        found.append(told)
     channels = tuple(targets) or found[0].channels
     columns = [series.index(name) for name in channels]
     steps = origins[:, None] + np.arange(horizon)
     truth = series.values[:, columns][steps]
-    mean = np.array([forecast.mean for forecast in found])
+    mean = np.concatenate([told.mean for told in found])
     if relative:
         logs = [np.log(np.where(values > 0, values, np.nan)) for values in (mean, truth)]
         lower, upper = (np.exp(limit) for limit in adaptive_intervals(logs[0], logs[1], origins, level, scores))
@@ -122,8 +156,17 @@ def backtest(
         lower,
         upper,
         level,
-        {name: np.array([forecast.baselines[name] for forecast in found]) for name in names},
+        {name: np.concatenate([told.baselines[name] for told in found]) for name in names},
         fits,
+    )
+
+
+def _together(forecasts: Sequence[Forecast]) -> Foretold:
+    names = forecasts[0].baselines
+    return Foretold(
+        forecasts[0].channels,
+        np.array([forecast.mean for forecast in forecasts]),
+        {name: np.array([forecast.baselines[name] for forecast in forecasts]) for name in names},
     )
 
 
@@ -157,15 +200,14 @@ def adaptive_intervals(
     error = np.abs(mean - truth)
     conformal = AdaptiveConformal(level, mean.shape[1:], rate=rate, first=scores)
     widths = np.full_like(mean, np.nan)
-    told = np.zeros(horizon, np.int64)  # for each step ahead, the errors of how many origins were told
-    for number in range(count):
-        known = np.searchsorted(origins, origins[number] - np.arange(horizon))
-        most = int((known - told).max())
+    ahead = np.arange(horizon)
+    known = np.searchsorted(origins, origins[:, None] - ahead)  # (N, H): of how many origins each error is known
+    told = np.concatenate([np.zeros((1, horizon), np.int64), known[:-1]])  # and was at the origin before
+    for number, most in enumerate((known - told).max(axis=1).tolist()):
         if most > 0:
-            rows = told + np.arange(most)[:, None]  # (n, H)
-            new = (rows < known)[..., None]
-            places = np.minimum(rows, count - 1), np.arange(horizon)
+            rows = told[number] + np.arange(most)[:, None]  # (n, H)
+            new = (rows < known[number])[..., None]
+            places = np.minimum(rows, count - 1), ahead
             conformal.update(np.where(new, error[places], np.nan), np.where(new, widths[places], np.nan))
-            told = known
         widths[number] = conformal.width()
     return mean - widths, mean + widths

@@ -8,6 +8,7 @@ so a backtest adapts: widths grow with misses and shrink with hits, of errors th
 from __future__ import annotations
 
 import math
+from bisect import insort
 from typing import Any
 
 import numpy as np
@@ -48,8 +49,13 @@ class AdaptiveConformal:
     ) -> None:
         self.level, self.rate = level, rate
         self._log_factor = np.zeros(shape[1:])
-        self._scores: Double = np.zeros((0, *shape)) if first is None else np.asarray(first, np.float64)
-        self._plain = conformal_width(self._scores, level) if len(self._scores) else np.full(shape, math.nan)
+        # the errors of each step and channel in order: one more is put in its place, and nothing is sorted again
+        self._rising: list[list[float]] = [[] for _ in range(math.prod(shape))]
+        self._plain = np.full(shape, math.nan)
+        if first is not None and len(first):
+            columns = np.asarray(first, np.float64).reshape(len(first), -1).T
+            self._rising = [np.sort(column[~np.isnan(column)]).tolist() for column in columns]
+            self._plain = self._conformal()
 
     def width(self) -> Double:
         """(H, C) half-widths; NaN before any error is known."""
@@ -63,5 +69,17 @@ class AdaptiveConformal:
         count = judged.sum(axis=(0, 1))
         share = missed.sum(axis=(0, 1)) / np.maximum(count, 1)
         self._log_factor = self._log_factor + np.where(count > 0, self.rate * (share - (1.0 - self.level)), 0.0)
-        self._scores = np.concatenate([self._scores, found])
-        self._plain = conformal_width(self._scores, self.level)
+        for row in found.reshape(len(found), -1).tolist():
+            for rising, error in zip(self._rising, row, strict=True):
+                if error == error:
+                    insort(rising, error)
+        self._plain = self._conformal()
+
+    def _conformal(self) -> Double:
+        """:func:`conformal_width` of the errors known so far."""
+        counts = [len(rising) for rising in self._rising]
+        ranks = {count: min(max(math.ceil((count + 1) * self.level), 1), count) - 1 for count in set(counts)}
+        found = [
+            rising[ranks[count]] if count else math.nan for rising, count in zip(self._rising, counts, strict=True)
+        ]
+        return np.array(found).reshape(self._plain.shape)
