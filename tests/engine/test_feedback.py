@@ -362,3 +362,27 @@ def test_a_forecast_step_by_step_hears_the_series_and_then_itself(installed: Cat
     deviation = predictor.model.codec.deviation[predictor.model.codec.targets[0]]
     assert np.ptp(layer.states) * deviation == pytest.approx(np.ptp(past.values[-72:]), rel=1e-4)
     assert warnings_of(run) == []
+
+
+@pytest.mark.parametrize("feedback", [0.0, 1.0])
+def test_a_forecast_that_diverges_is_told_with_and_without_feedback(installed: Catalogue, tmp_path, feedback) -> None:
+    steps = np.arange(420)
+    noise = 0.05 * np.random.default_rng(0).standard_normal(420)
+    series = Series.of("wave", (np.sin(2 * np.pi * steps / 24) + noise)[:, None])
+    told = {}
+    for name, options in (
+        ("wild", {"units": 300, "ridges": (1e-14,), "squares": True, "feedback": feedback}),
+        ("calm", {"units": 100, "feedback": feedback}),
+    ):
+        config = {
+            "task": {"id": "forecasting_free_run", "params": {"lookback": 72, "horizon": 48, "calendar": False}},
+            "architecture": {"id": "esn", "params": options},
+            "data": {"dataset": "s"},
+            "training": {"threads": 1, "device": "cpu"},
+        }
+        run = RunFolder.create(tmp_path / name, parse_config(config))
+        assert train(run, {"train": [series]}, installed).reason == FinishReason.COMPLETED
+        told[name] = [what for what in warnings_of(run) if "diverged" in what]
+    (wild,) = told["wild"]
+    assert ("lower the feedback" in wild) is (feedback > 0)
+    assert told["calm"] == []

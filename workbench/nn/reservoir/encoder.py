@@ -96,6 +96,7 @@ class EchoStateEncoder(Encoder):
             self.register_buffer("answer_range", nothing_yet.to(self.values.dtype).clone())
         self._readout: list[nn.Linear] = []
         self._alarmed = False
+        self._input_range: tuple[Tensor, Tensor] | None = None
         self.blocks = tuple((number * self._each, (number + 1) * self._each) for number in range(reservoirs))
         self._sparse: list[Reservoir] | None = None
         self._dense: Tensor | None = None
@@ -107,6 +108,8 @@ class EchoStateEncoder(Encoder):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> EchoStateEncoder:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        if self._input_range is not None:
+            self._input_range = fn(self._input_range[0]), fn(self._input_range[1])
         self._forget()
         return self
 
@@ -228,9 +231,9 @@ class EchoStateEncoder(Encoder):
         if not alarmed:
             return ""
         return (
-            f"A free run diverged: an answer that was fed back left the range of all answers it was fitted on by more "
-            f"than {ALARM_SPANS:g} times its width. Raise the ridge or the noise, or lower the feedback or the "
-            "spectral radius."
+            "A free run diverged: what the network read of its own answers left the range of all it was fitted on by "
+            f"more than {ALARM_SPANS:g} times its width. Raise the ridge or the noise, or lower "
+            f"{'the feedback or ' if self.feedback_size else ''}the spectral radius."
         )
 
     def _run(self, x: Tensor, before: Tensor | None, last: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -238,15 +241,25 @@ class EchoStateEncoder(Encoder):
         if self._own_answers(x):
             found, x = self._hearing_itself(x, before, last)
             return torch.stack(found, dim=1), x
-        if self.feedback_size:
-            answers = x[..., self.own_size :].detach().to(self.values.dtype).flatten(0, 1)
-            if self.training:
-                low, high = answers.amin(0), answers.amax(0)
-                self.answer_range[0].clamp_(max=low)
-                self.answer_range[1].clamp_(min=high)
-            elif before is not None:  # a run that goes on may be given its own answers by the task
-                self._watch(answers)
+        read = x.detach().to(self.values.dtype).flatten(0, 1)
+        if self.training:
+            self._note(read)
+        elif before is not None and self._input_range is not None:
+            # A run that goes on is given its own answers by the task, somewhere among its inputs. Others may hardly
+            # have changed in fitting (the month of a short series): the widest says how far all may go.
+            low, high = self._input_range
+            self._watch(read, *_around(low, high, (high - low).max()))
         return self._states(x, before), x
+
+    def _note(self, read: Tensor) -> None:
+        """Keep in mind between what bounds all lies that was read in fitting (R, D + K)."""
+        low, high = read.amin(0), read.amax(0)
+        if self._input_range is not None:
+            low, high = torch.minimum(low, self._input_range[0]), torch.maximum(high, self._input_range[1])
+        self._input_range = low, high
+        if self.feedback_size:
+            self.answer_range[0].clamp_(max=low[self.own_size :])
+            self.answer_range[1].clamp_(min=high[self.own_size :])
 
     def _own_answers(self, x: Tensor) -> bool:
         return self.feedback_size > 0 and bool(x[..., self.own_size :].isnan().any())
@@ -268,7 +281,7 @@ class EchoStateEncoder(Encoder):
             states.append(before)
             read.append(one)
         whole = torch.cat(read, dim=1)
-        self._watch(whole[..., self.own_size :].detach())
+        self._watch(whole[..., self.own_size :].detach(), *self._reason())
         return states, whole
 
     def _answer(self, readable: Tensor) -> Tensor:
@@ -285,13 +298,11 @@ class EchoStateEncoder(Encoder):
         low, high = self.answer_range
         if not bool(torch.isfinite(low).all()):
             return -high.new_full(high.shape, torch.inf), high.new_full(high.shape, torch.inf)
-        margin = ALARM_SPANS * (high - low).clamp_min(1e-12)
-        return low - margin, high + margin
+        return _around(low, high)
 
-    def _watch(self, answers: Tensor) -> None:
-        """Raise the alarm where answers (…, K) that were heard lie at the bounds of reason, or beyond."""
-        low, high = self._reason()
-        self._alarmed = self._alarmed or not bool(((answers > low) & (answers < high)).all())
+    def _watch(self, read: Tensor, low: Tensor, high: Tensor) -> None:
+        """Raise the alarm where what was read (…, K) lies at the bounds of reason, or beyond."""
+        self._alarmed = self._alarmed or not bool(((read > low) & (read < high)).all())
 
     def _parted(self, state: State) -> tuple[Tensor | None, Tensor | None]:
         """The states of the reservoirs, and the last answer."""
@@ -354,6 +365,12 @@ class EchoStateEncoder(Encoder):
 def _all_inputs(weights: ReservoirWeights) -> Array:
     """(N, D + K): the weights from the inputs, and from the answers that are fed back."""
     return weights.inputs if weights.feedback is None else np.concatenate([weights.inputs, weights.feedback], axis=1)
+
+
+def _around(low: Tensor, high: Tensor, width: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """A range, and :data:`ALARM_SPANS` times its width (or another) on either side."""
+    margin = ALARM_SPANS * (high - low if width is None else width).clamp_min(1e-12)
+    return low - margin, high + margin
 
 
 def _rows(x: Tensor, lengths: Tensor) -> list[Array]:
