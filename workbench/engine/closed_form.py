@@ -29,7 +29,7 @@ from workbench.engine.feedback import connect, taught
 from workbench.engine.loop import Trainer
 from workbench.engine.splits import Split, StreamSplit
 from workbench.engine.streams import Carried
-from workbench.nn.contract import Batch, FeedsBack, Head, Network, SolvesReadout
+from workbench.nn.contract import Batch, FeedsBack, Head, HoldsOut, Network, SolvesReadout
 from workbench.nn.masks import sequence_mask
 from workbench.nn.reservoir.ridge import Readout, RidgeSums, RidgeSystem
 from workbench.runs.config import RunConfig, TrainingParams
@@ -230,7 +230,7 @@ class ClosedFormTrainer(Trainer):
         )
         carried = Carried() if stream else None
         total = len(plan)
-        with _reading(self.model, noisy), taught(self.model.embedder):
+        with _reading(self.model, noisy), taught(self.model.embedder), _held_out(self.model, split is self.train):
             for number in range(total):
                 self._phase(doing, number, total)
                 batch = split.batch(self.model.codec, plan[number]).to(self.device)
@@ -270,7 +270,7 @@ class ClosedFormTrainer(Trainer):
         """A few batches of ``split``, those of middling length, encoded."""
         plan = split.batches(self.options.batch_tokens, self.options.seed).epoch(1)
         carried = Carried() if isinstance(split, StreamSplit) else None
-        with _reading(self.model, False):
+        with _reading(self.model, False), _held_out(self.model, split is self.train):
             for number in range(min(LOSS_BATCHES, len(plan))):
                 batch = split.batch(self.model.codec, plan[number]).to(self.device)
                 if carried is None:
@@ -336,6 +336,19 @@ def _reading(model: Model, noisy: bool) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+@contextmanager
+def _held_out(model: Model, training: bool) -> Iterator[None]:
+    """Records of the training split are shown without what is known of themselves (:class:`HoldsOut`)."""
+    told = [module for module in model.embedder.modules() if isinstance(module, HoldsOut)] if training else []
+    for module in told:
+        module.fitting = True
+    try:
+        yield
+    finally:
+        for module in told:
+            module.fitting = False
 
 
 def _rows(features: Tensor, wanted: Tensor, batch: Batch, washout: int) -> tuple[Tensor, Tensor]:

@@ -522,6 +522,17 @@ class BeginsFromFile(Protocol):
 
 
 @runtime_checkable
+class HoldsOut(Protocol):
+    """An embedder that shows a training record without what the codec knows of that very record (counts of labels).
+
+    In training mode it does so by itself. While a readout is solved on the training split it stands in evaluation mode,
+    and ``fitting`` is True: what a record tells of its own answer would else be all that is learned.
+    """
+
+    fitting: bool
+
+
+@runtime_checkable
 class ReadsFiles(Protocol):
     """A task whose codec depends on files that its options name: a codec is kept only as long as they are the same."""
 

@@ -20,6 +20,7 @@ class TextEmbedder(Embedder):
     (Iyyer et al., 2015, "Deep unordered composition rivals syntactic methods for text classification")."""
 
     ratios: Tensor | None
+    fitting = False
 
     def __init__(self, params: ClassificationParams, codec: ClassificationCodec) -> None:
         super().__init__()
@@ -64,9 +65,9 @@ class TextEmbedder(Embedder):
         return torch.cat((x, self._told(tokens, batch)), 2)
 
     def _told(self, tokens: Tensor, batch: Batch) -> Tensor:
-        """(B, T, K) what the counts say; in training without the fold that a text is in."""
+        """(B, T, K) what the counts say; in training, and while a readout is solved, without the fold of the text."""
         assert self.ratios is not None
-        if not self.training:
+        if not (self.training or self.fitting):
             return self.ratios[-1][tokens]
         return self.ratios[batch.fields["folds"].unsqueeze(1), tokens]
 
