@@ -82,6 +82,11 @@ def test_repeated_products_add_to_what_they_are_given(turned: bool, by_onednn: l
         rows, total = torch.randn(count, 5), torch.randn(count, 6)
         expected = total + rows @ matrix.t()
         torch.testing.assert_close(repeated.added(total, rows, torch.empty(count, 6)), expected, **ROUNDING)
+        torch.testing.assert_close(repeated.added(total, rows, torch.empty(count, 6), 2), 2 * expected, **ROUNDING)
+        into = torch.empty(count, 6)
+        for given, wanted in ((None, rows @ matrix.t()), (total, expected)):
+            assert repeated.into(into, rows, given) is into
+            torch.testing.assert_close(into, wanted, **ROUNDING)
         repeated.add_to(total, rows)
         torch.testing.assert_close(total, expected, **ROUNDING)
 

@@ -137,12 +137,12 @@ class Repeated:
         if available() and sum(count for count in rows if count >= self.enough) >= ROWS:
             self.laid_out = torch.ops.mkldnn._reorder_linear_weight(matrix, max(rows))
 
-    def added(self, total: Tensor, rows: Tensor, out: Tensor) -> Tensor:
-        """``total`` (n, M) + ``rows`` (n, K) times the transposed matrix; in ``out`` (n, M) or anew."""
+    def added(self, total: Tensor, rows: Tensor, out: Tensor, factor: int = 1) -> Tensor:
+        """``factor`` · (``total`` (n, M) + ``rows`` (n, K) times the transposed matrix); in ``out`` (n, M) or anew."""
         if self.laid_out is None or len(rows) < self.enough:
-            return torch.addmm(total, rows, self.transposed, out=out)
+            return torch.addmm(total, rows, self.transposed, beta=factor, alpha=factor, out=out)
         found: Tensor = torch.ops.mkldnn._linear_pointwise.binary(rows, total, self.laid_out, None, "add")
-        return found
+        return found if factor == 1 else found.mul_(factor)
 
     def into(self, out: Tensor, rows: Tensor, total: Tensor | None = None) -> Tensor:
         """``out`` (n, M), filled with ``rows`` (n, K) times the transposed matrix, plus ``total`` (n, M) if given."""

@@ -125,12 +125,11 @@ class _RnnScan(torch.autograd.Function):
         states = pre.new_empty(batch + len(pre), size)
         states[:batch] = initial
         quick, shift = nonlinearity == "tanh" and by_sigmoid(initial), pre.new_full((), -1.0)
-        # tanh(v) = 2 σ(2v) − 1, and v doubled is had by doubling what it is made of, once
-        matrix = Repeated(2 * weight if quick else weight, sizes)
-        at, pre_at = states.split_with_sizes([batch, *sizes]), (2 * pre if quick else pre).split_with_sizes(list(sizes))
+        matrix, factor = Repeated(weight, sizes), 2 if quick else 1
+        at, pre_at = states.split_with_sizes([batch, *sizes]), pre.split_with_sizes(list(sizes))
         for now, before, given in zip(at[1:], _going_on(at, sizes), pre_at, strict=True):
-            total = matrix.added(given, before, out=now)
-            if quick:
+            total = matrix.added(given, before, now, factor)
+            if quick:  # tanh(v) = 2 σ(2v) − 1
                 torch.add(shift, total.sigmoid_(), alpha=2, out=now)
             elif nonlinearity == "tanh":
                 torch.tanh(total, out=now)
