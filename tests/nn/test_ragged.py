@@ -8,10 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from workbench.api.recurrent import LayerParams
 from workbench.nn.masks import reversal_index, reverse_by_length, sequence_mask
-from workbench.nn.recurrent import RecurrentEncoder, scans
+from workbench.nn.recurrent import RecurrentEncoder, deep, scans
 from workbench.nn.recurrent.cells import make_layer
+from workbench.nn.recurrent.deep import DeepEncoder, StackLevel
 from workbench.nn.recurrent.ragged import pack_both, ragged, unpack_both
+from workbench.nn.recurrent.rows_layer import RowsLayer, read_both_ways
 from workbench.nn.recurrent.scans import gru_scan, plain_gru, plain_rnn, rnn_scan
 
 LENGTHS = torch.tensor([2, 5, 1, 4])
@@ -139,3 +142,46 @@ def test_weight_dropout_and_recording_go_the_longer_way() -> None:
     assert encoder._rows(x, LENGTHS, []) is None
     assert encoder.eval()._rows(x, LENGTHS, None) is not None
     assert encoder._rows(x, LENGTHS, []) is None
+
+
+@pytest.mark.parametrize("direction", ["both", "both_summed"])
+@pytest.mark.parametrize("cell", ["rnn", "gru"])
+def test_a_stack_put_together_reads_without_padding_what_it_would_read_turned_round(
+    cell: Any, direction: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    # the layer in the middle has three steps for six, and of them its own layout
+    below = LayerParams(cell=cell, hidden_size=4, direction=direction, dropout=0.0, residual=True, layer_norm=True)
+    above = LayerParams(cell=cell, hidden_size=5, direction=direction, dropout=0.0, subsampling=2)
+    stack = DeepEncoder(3, [below, above, below]).double()
+    x = torch.randn(4, 6, 3, dtype=torch.float64, requires_grad=True)
+    read: list[int] = []
+
+    def noted(ahead: RowsLayer, back: RowsLayer, x: Tensor, *rest: Any) -> Any:
+        read.append(x.shape[1])
+        return read_both_ways(ahead, back, x, *rest)
+
+    monkeypatch.setattr(deep, "read_both_ways", noted)
+
+    def answer() -> tuple[Tensor, ...]:
+        found = stack(x, LENGTHS)
+        loss = found.states.square().sum() + found.final.sin().sum()
+        gradients = torch.autograd.grad(loss, [x, *stack.parameters()], create_graph=True)
+        total = sum((g.square().sum() for g in gradients[1:]), torch.zeros((), dtype=torch.float64))
+        return found.states, found.final, *gradients, *torch.autograd.grad(total, list(stack.parameters()))
+
+    quick = answer()
+    assert read == [6, 3, 3]
+    monkeypatch.setattr(StackLevel, "without_padding", lambda *_: False)
+    for ours, turned in zip(quick, answer(), strict=True):
+        torch.testing.assert_close(ours, turned, atol=1e-11, rtol=1e-9)
+    assert len(read) == 3
+
+
+def test_a_recorded_level_and_one_that_drops_weights_read_turned_round() -> None:
+    level = StackLevel(3, LayerParams(cell="gru", hidden_size=4, direction="both", weight_dropout=0.5))
+    assert not level.without_padding(None)
+    assert level.eval().without_padding(None)
+    assert not level.without_padding([])
+    assert not StackLevel(3, LayerParams(cell="lstm", hidden_size=4, direction="both")).without_padding(None)
+    assert not StackLevel(3, LayerParams(cell="gru", hidden_size=4, direction="backward")).without_padding(None)

@@ -17,8 +17,14 @@ from workbench.nn.masks import last_state, reversal_index, reverse_by_length, ze
 from workbench.nn.recurrent.cells import make_layer
 from workbench.nn.recurrent.encoder import last_hidden
 from workbench.nn.recurrent.layers import RecurrentLayer
+from workbench.nn.recurrent.ragged import Ragged, ragged
+from workbench.nn.recurrent.rows_layer import RowsLayer, read_both_ways
 from workbench.nn.recurrent.weight_dropout import Recorded, WeightDropout
 from workbench.nn.subsampling import subsample
+
+Turn = Tensor | Ragged | None
+"""How a layer's backward direction reads: sequences turned round by the index of ``reversal_index``, or both directions
+from the rows of a layout without padding; None where nothing is read backwards."""
 
 
 class StackLevel(nn.Module):
@@ -60,12 +66,37 @@ class StackLevel(nn.Module):
         return layer
 
     def forward(
-        self, x: Tensor, lengths: Tensor, index: Tensor | None, state: State = None, recorded: Recorded | None = None
+        self, x: Tensor, lengths: Tensor, turn: Turn, state: State = None, recorded: Recorded | None = None
     ) -> tuple[Tensor, Tensor, State]:
-        """``x`` (B, T, D), already subsampled, → y (B, T, H), y of each direction's last step (B, H), carried state.
+        """``x`` (B, T, D), already subsampled, → y (B, T, H), y of each direction's last step (B, H), carried state."""
+        if isinstance(turn, Ragged):
+            joined, both = self._both_ways(x, lengths, turn)
+            carried, states, finals = None, list(joined.chunk(2, dim=-1)) if self.summed else [joined], list(both)
+        else:
+            states, finals, carried = self._one_by_one(x, lengths, turn, state, recorded)
+        y, final = drop_with_final(self.dropout, self._normed(self._merged(states)), self._normed(self._merged(finals)))
+        if self.residual:
+            skipped = self._skipped(x)
+            y = y + skipped
+            final = final + self._skipped_final(skipped, lengths)
+        return y, final, carried
 
-        ``index`` of ``reversal_index`` is needed where a direction reads backwards.
-        """
+    def without_padding(self, recorded: Recorded | None) -> bool:
+        """Whether both directions may read rows without padding, where there are such rows to read."""
+        if recorded is not None or self.weight_dropout.active:  # both run a cell in ways of their own
+            return False
+        return len(self.directions) == 2 and isinstance(self.cell("forward"), RowsLayer)
+
+    def _both_ways(self, x: Tensor, lengths: Tensor, rows: Ragged) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        ahead, back = self.cell("forward"), self.cell("backward")
+        assert isinstance(ahead, RowsLayer)
+        assert isinstance(back, RowsLayer)
+        return read_both_ways(ahead, back, x, lengths, rows)
+
+    def _one_by_one(
+        self, x: Tensor, lengths: Tensor, index: Tensor | None, state: State, recorded: Recorded | None
+    ) -> tuple[list[Tensor], list[Tensor], State]:
+        """The states of each direction, its last ones, and the state carried on."""
         states: list[Tensor] = []
         finals: list[Tensor] = []
         carried: State = None
@@ -80,12 +111,7 @@ class StackLevel(nn.Module):
                 finals.append(last_hidden(hidden, after, lengths))
                 hidden = reverse_by_length(hidden, index)
             states.append(hidden)
-        y, final = drop_with_final(self.dropout, self._normed(self._merged(states)), self._normed(self._merged(finals)))
-        if self.residual:
-            skipped = self._skipped(x)
-            y = y + skipped
-            final = final + self._skipped_final(skipped, lengths)
-        return y, final, carried
+        return states, finals, carried
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         """One step (B, D) → (B, H) without dropout, of a layer that reads forward."""
@@ -160,15 +186,14 @@ class DeepEncoder(Encoder):
         if state is not None and not self.causal:
             raise TypeError("a stack that reads backwards or joins time steps carries no state")
         x = self.input_dropout(x)
-        turns: dict[int, Tensor] = {}
+        turns: dict[tuple[int, bool], Turn] = {}
         after: list[State] = []
         for depth in range(len(self.levels)):
             level = self._level(depth)
             x, lengths = subsample(x, lengths, level.factor, level.subsampling_kind)
-            index = self._turn(level, x, lengths, turns)
             before = None if state is None else state[depth]
             record = recorded if depth == len(self.levels) - 1 else None
-            x, final, carried = level(x, lengths, index, before, record)
+            x, final, carried = level(x, lengths, self._turn(level, x, lengths, turns, record), before, record)
             after.append(carried)
         if self.projection is not None:
             x, final = self.projection(x), self.projection(final)
@@ -176,14 +201,25 @@ class DeepEncoder(Encoder):
         return Encoded(zero_padding(x, lengths), lengths, final, tuple(after) if carries else None)
 
     @staticmethod
-    def _turn(level: StackLevel, x: Tensor, lengths: Tensor, turns: dict[int, Tensor]) -> Tensor | None:
-        """The index that turns the sequences of this many steps round, made once for all layers of that length."""
+    def _turn(
+        level: StackLevel,
+        x: Tensor,
+        lengths: Tensor,
+        turns: dict[tuple[int, bool], Turn],
+        recorded: Recorded | None = None,
+    ) -> Turn:
+        """How ``level`` reads backwards, made once for all layers of this many steps that read in the same way."""
         if level.directions == ("forward",):
             return None
         steps = x.shape[1]
-        if steps not in turns:
-            turns[steps] = reversal_index(lengths, steps, x.device)
-        return turns[steps]
+        if x.device.type == "cpu" and level.without_padding(recorded):
+            if (steps, True) not in turns:
+                turns[steps, True] = ragged(lengths, steps)
+            if (rows := turns[steps, True]) is not None:
+                return rows
+        if (steps, False) not in turns:
+            turns[steps, False] = reversal_index(lengths, steps, x.device)
+        return turns[steps, False]
 
     def _level(self, depth: int) -> StackLevel:
         level = self.levels[depth]
