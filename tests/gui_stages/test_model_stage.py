@@ -68,7 +68,8 @@ GOOD = architecture(
 TREE = architecture("tree", frozenset({Trait.TREE}))
 TASK = SimpleNamespace(
     id="tagging", title="Tagging (words)", record="tagged_tokens", summary="Labels words.", metrics=(),
-    needs=frozenset({Trait.SEQUENCE}), shape=IOShape.MANY_TO_MANY_ALIGNED, record_types=(), presets=(),
+    needs=frozenset({Trait.SEQUENCE}),
+    offers=frozenset(), shape=IOShape.MANY_TO_MANY_ALIGNED, record_types=(), presets=(),
 )  # fmt: skip
 
 

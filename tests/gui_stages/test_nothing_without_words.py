@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from workbench.api import LayerTrace, Report, Trace
+from workbench.api.events import EpochMetrics
 from workbench.api.events import Warning as RunWarning
 from workbench.shell.plots.tree_view import READABLE_ZOOM, TreeView
 from workbench.shell.plots.unrolled import UnrolledView
@@ -22,6 +23,7 @@ from workbench.shell.stages.explain.gradient_page import ONE_STEP
 from workbench.shell.stages.model.stage import boxes_of
 from workbench.shell.stages.model_layers import StackLayer
 from workbench.shell.stages.train import TrainStage
+from workbench.shell.stages.train.data import Curves
 from workbench.shell.stages.use import UseStage
 from workbench.shell.stages.use.stage import NOT_TYPED, UNASKED
 from workbench.shell.theme import Theme
@@ -183,3 +185,23 @@ def test_layers_of_a_stack_are_named_beside_their_states(qtbot: QtBot) -> None:
     one, three = view(1), view(3)
     assert three.column(0, 0).left() > one.column(0, 0).left() + 20
     assert three.at(three.column(0, 1).center()) == (0, 1)
+
+
+def test_the_lines_of_a_run_seen_before_are_gone(qtbot: QtBot, session: Session) -> None:
+    from workbench.shell.stages.train.plots import SmallCard
+
+    def told(*names: str) -> list[EpochMetrics]:
+        values = {"epoch": 1, "train_loss": 1.0, "validation_loss": 1.0, "best": True, "epochs_since_best": 0}
+        metrics = dict.fromkeys(names, 0.5)
+        return [EpochMetrics(run_id="r", seq=1, step=9, time=0.0, metrics=metrics, patience=3, seconds=1.0, **values)]
+
+    curves = Curves()
+    card = SmallCard(session, curves)
+    qtbot.addWidget(card)
+    curves.add(told("entity_f1", "recall"))
+    card.redraw()
+    curves.clear()
+    curves.add(told("perplexity"))
+    card.redraw()
+    drawn = {name for name, line in card.canvas._lines.items() if len(line.x)}
+    assert drawn == {"metric perplexity"}

@@ -118,8 +118,12 @@ def compose(
     records: Iterable[Record] | None = None,
     *,
     fresh: bool = True,
+    to_train: bool | None = None,
 ) -> Model:
     """The model of ``config``, freshly initialised from its seed; not ``fresh`` where weights are loaded into it next.
+
+    Where it is ``to_train`` (if that is not said: where it is fresh) what training keeps of every weight has to find
+    room too, before any is made.
 
     The codec is given (already fitted), or fitted here on ``records``, which must be training records only. The
     process's random state is left as it was. :class:`WorkbenchError` when the pair does not fit or an option is wrong.
@@ -145,7 +149,8 @@ def compose(
         embedder = own = task.embedder(codec)
         if Trait.NUMERIC in architecture.asked(params):
             embedder = fed(own, task, codec)
-        refuse_unbuildable(architecture, params, embedder, config.training if fresh else None)
+        kept = config.training if (fresh if to_train is None else to_train) else None
+        refuse_unbuildable(architecture, params, embedder, kept)
         encoder = architecture.factory.resolve()(params, embedder.output_size, **embedder.extra_sizes)
         if task_spec.shape is IOShape.MANY_TO_MANY_ALIGNED and getattr(encoder, "subsampling", 1) > 1:
             raise WorkbenchError(

@@ -38,7 +38,7 @@ class ModelSize(QObject):
 
     def text(self) -> str:
         if self.error is not None:
-            return self.error.what
+            return self.error.what.removeprefix("architecture.params.")
         if self.value is None:
             counted = self.parameters
             if counted is not None:

@@ -86,12 +86,17 @@ class ImportView(QWidget):
         self.bar.setMaximumHeight(8)
         body = self.card.body
         body.addWidget(self.reason)
-        body.addLayout(grid)
-        body.addWidget(Muted("Files and the split each becomes"))
-        body.addLayout(self._files)
-        body.addWidget(self.skip_bad)
-        body.addWidget(self.options_button, 0, Qt.AlignmentFlag.AlignLeft)
-        body.addLayout(self._options_box)
+        self.rows = QWidget()  # seen once there is something to choose
+        rows = QVBoxLayout(self.rows)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(8)
+        rows.addLayout(grid)
+        rows.addWidget(Muted("Files and the split each becomes"))
+        rows.addLayout(self._files)
+        rows.addWidget(self.skip_bad)
+        rows.addWidget(self.options_button, 0, Qt.AlignmentFlag.AlignLeft)
+        rows.addLayout(self._options_box)
+        body.addWidget(self.rows)
         body.addWidget(self.phase)
         body.addWidget(self.bar)
         body.addLayout(buttons)
@@ -156,6 +161,10 @@ class ImportView(QWidget):
     def _show_form(self, shown: bool) -> None:
         for widget in (self.importer, self.name, self.skip_bad, self.options_button, self.start_button):
             widget.setEnabled(shown)
+        something = bool(self.proposals)
+        self.rows.setVisible(something)
+        self.start_button.setVisible(something)
+        self.cancel_button.setText("Cancel" if something or self._task is not None else "Close")
 
     def _explain(self, error: WorkbenchError, encodings: Sequence[str]) -> None:
         """Nothing can be imported as it is: say why, and offer encodings where that is the matter."""

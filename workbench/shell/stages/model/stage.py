@@ -186,9 +186,9 @@ class ModelStage(Stage):
         described = size.value
         letters = sizes_of(self._all_params(), described)
         layers = stack_of(described, letters.get("H", 0))
+        self.size_note.setVisible(size.error is None)
         if size.error is not None:
             self.figure.setText("–")
-            self.size_note.setText(" ".join(part for part in (size.error.what, size.error.fix) if part))
         elif described is None:
             self.figure.setText("–")
             self.size_note.setText("counted as soon as the worker is warm" if not session.device else "counting")
@@ -197,7 +197,11 @@ class ModelStage(Stage):
             self.size_note.setText(f"{megabytes(int(described['bytes']))} in memory while it trains")
         params = dict(session.config.architecture.params) if session.config is not None else {}
         reason = why_not(task, architecture, params) if architecture is not None else ""
-        notes = [*([reason] if reason else []), *notes_of(described)]
+        if size.error is not None:  # the reason in full, and what to do
+            plain = size.error.what.removeprefix("architecture.params.")
+            notes = [part for part in (plain, size.error.why, size.error.fix) if part]
+        else:
+            notes = [*([reason] if reason else []), *notes_of(described)]
         self.notes.setText("\n".join(notes))
         self.notes.setVisible(bool(notes))
         title = architecture.title if architecture else "Network"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QSlider, QWidget
 
@@ -188,6 +189,9 @@ class SmallCard(Card):
             self.tabs["metric"].setText(self.metric_title)
         self.canvas.clear_others(self.chosen)
         if self.chosen == "metric":
+            for line in self.canvas.line_names():  # of another run, whose task has other metrics
+                if line.startswith("metric ") and line.removeprefix("metric ") not in self.curves.metrics:
+                    self.canvas.set_line(line, np.empty(0), np.empty(0))
             shares = all(map(is_share, self.curves.metrics))
             self.canvas.highest, self.canvas.first = 1.0 if shares else None, 0.0
             for i, (name, series) in enumerate(self.curves.metrics.items()):
