@@ -258,6 +258,19 @@ def test_the_readout_is_fitted_on_states_that_heard_the_true_answers(make_run, r
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3 * np.abs(expected).max())
 
 
+def test_the_ridge_is_the_one_whose_own_answers_do_best(make_run, records, catalogue):
+    losses, ridges = {}, (1e-12, 1e-2, 1e3)
+    for name, tried in (("all", ridges), *((str(ridge), (ridge,)) for ridge in ridges)):
+        run = make_run(name, feedback=5.0, ridges=tried, reservoirs=2)
+        assert train(run, records, catalogue).reason == FinishReason.COMPLETED
+        (epoch,) = [event for event in read_journal(run.journal_path) if isinstance(event, EpochMetrics)]
+        losses[name] = epoch.validation_loss
+        if name in ("1e-12", "all"):
+            assert bool([what for what in warnings_of(run) if "diverged" in what]) is (name == "1e-12")
+    assert losses["all"] == pytest.approx(min(losses[str(ridge)] for ridge in ridges), rel=1e-3)
+    assert losses["all"] < losses["1e-12"]
+
+
 def test_a_trace_shows_what_was_heard(make_run, records, catalogue):
     run = make_run(feedback=0.5, noise=1e-3)
     train(run, records, catalogue)

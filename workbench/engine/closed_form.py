@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
@@ -25,7 +25,7 @@ from workbench.engine.checkpoint import Checkpoint
 from workbench.engine.compose import Model
 from workbench.engine.controls import Ended
 from workbench.engine.errors import DivergedError
-from workbench.engine.feedback import connect, taught
+from workbench.engine.feedback import connect, hears_itself, taught
 from workbench.engine.loop import Trainer
 from workbench.engine.splits import Split, StreamSplit
 from workbench.engine.streams import Carried
@@ -169,14 +169,15 @@ class ClosedFormTrainer(Trainer):
         sharp = self._one_hot
         several = len(network.ridges) > 1
         judged = None
-        if several and self.validation is not None:
+        itself = several and self._hears_itself()
+        if several and self.validation is not None and not itself:
             judged = self._sums(self.validation, f"choosing the ridge{trial}", linear, network)
         self._phase(f"solving the readout{trial}", 0, 1, now=True)
         found: list[Readout] = []
         spans = network.blocks
         if sum(stop - start for start, stop in spans) != linear.in_features:
             spans = ((0, linear.in_features),)  # the head reads something made of the states: one readout for all
-        for start, stop in spans:
+        for start, stop in () if itself else spans:
             part = training.part(start, stop)
             if judged is not None:
                 found.append(min(part.solve_all(network.ridges), key=judged.part(start, stop).squared_error))
@@ -184,14 +185,35 @@ class ClosedFormTrainer(Trainer):
                 found.append(part.by_generalised_cross_validation(network.ridges))
             else:
                 found.append(part.solve(network.ridges[0]))
-        weight = np.concatenate([one.weight for one in found]) / len(found)
-        bias = np.mean([one.bias for one in found], axis=0)
-        with torch.no_grad():
-            linear.weight.copy_(torch.from_numpy(weight.T))
-            if linear.bias is not None:
-                linear.bias.copy_(torch.from_numpy(bias))
+        if itself:
+            parts = [training.part(start, stop).solve_all(network.ridges) for start, stop in spans]
+            found = self._best_by_own_answers(linear, list(zip(*parts, strict=True)))
+        _write(linear, found)
         if sharp:
             self._sharpen(linear)
+
+    def _hears_itself(self) -> bool:
+        """Whether the validation split is answered by a network that hears its own answers."""
+        network = self.model.encoder
+        if self.validation is None or not isinstance(network, FeedsBack) or not network.feedback_size:
+            return False
+        plan = self.validation.batches(self.options.batch_tokens, self.options.seed).epoch(1)
+        return hears_itself(self.model.embedder, self.validation.batch(self.model.codec, plan[0]))
+
+    def _best_by_own_answers(self, linear: torch.nn.Linear, ridges: list[tuple[Readout, ...]]) -> list[Readout]:
+        """The readouts, of all reservoirs with one ridge, whose own answers heard again do best on a few batches.
+
+        What does best while the true answers are heard may be the first to leave them when it hears itself.
+        """
+        assert self.validation is not None
+        losses = []
+        for found in ridges:
+            _write(linear, found)
+            with torch.no_grad():
+                losses.append(_loss(self.model.head, list(self._encoded(self.validation))))
+        if isinstance(self.model.encoder, FeedsBack):
+            self.model.encoder.alarm()  # that others diverged is why they were not chosen
+        return list(ridges[int(np.argmin(np.nan_to_num(losses, nan=np.inf)))])
 
     def _sums(
         self, split: Split, doing: str, linear: torch.nn.Linear, network: SolvesReadout, *, fitting: bool = False
@@ -349,6 +371,16 @@ def _held_out(model: Model, training: bool) -> Iterator[None]:
     finally:
         for module in told:
             module.fitting = False
+
+
+def _write(linear: torch.nn.Linear, found: Sequence[Readout]) -> None:
+    """The mean of the answers of several readouts, each of its own features, as one map."""
+    weight = np.concatenate([one.weight for one in found]) / len(found)
+    bias = np.mean([one.bias for one in found], axis=0)
+    with torch.no_grad():
+        linear.weight.copy_(torch.from_numpy(weight.T))
+        if linear.bias is not None:
+            linear.bias.copy_(torch.from_numpy(bias))
 
 
 def _rows(features: Tensor, wanted: Tensor, batch: Batch, washout: int) -> tuple[Tensor, Tensor]:

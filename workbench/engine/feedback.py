@@ -69,6 +69,11 @@ def connect(embedder: Embedder, network: Network, head: Head) -> None:
     network.hear(readout)
 
 
+def hears_itself(embedder: Embedder, batch: Batch) -> bool:
+    """Whether in use the answers of ``batch`` are known to nobody but the network that gives them."""
+    return isinstance(embedder, FedEmbedder) and embedder.task.answers_before(batch) is None
+
+
 @contextmanager
 def taught(embedder: Embedder) -> Iterator[None]:
     """The true answers are fed back, as while a readout is fitted; nothing changes without feedback."""
