@@ -175,6 +175,10 @@ def _rival(layer: RecurrentLayer) -> tuple[Callable[[torch.Tensor], torch.Tensor
     return loop, "loop"
 
 
+FRESH = 500
+"""Turns until lengths come again: more than there are in a measurement."""
+
+
 def measure_bidirectional(
     threads: tuple[int, ...] = (1, 2),
     *,
@@ -187,15 +191,16 @@ def measure_bidirectional(
 ) -> dict[str, Any]:
     """A training step over shuffled batches of mixed lengths, beside torch's module over packed sequences.
 
-    Lengths are even from a third of ``longest`` to all of it (16 to 50, 33 on average). Both sides get the same padded
+    Lengths are even from a third of ``longest`` to all of it (16 to 50, 33 on average), and other ones at each turn:
+    what is worked out once for a number of rows must not look as if it cost nothing. Both sides get the same padded
     batches and give padded states back; torch's are packed and unpacked (``enforce_sorted=False``), since its backward
     direction must not start in the padding. Rows as in :func:`measure_recurrent`.
     """
     modules = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
     rows: list[dict[str, Any]] = []
     generator = torch.Generator().manual_seed(0)
-    lengths = torch.randint(longest // 3, longest + 1, (batches, batch), generator=generator)
-    lengths[:, 0] = longest
+    lengths = torch.randint(longest // 3, longest + 1, (FRESH, batches, batch), generator=generator)
+    lengths[:, :, 0] = longest
     for count in threads:
         with _Threads(count):
             for cell, size in itertools.product(cells, hidden_sizes):
@@ -204,9 +209,10 @@ def measure_bidirectional(
                 theirs = modules[cell](size, size, batch_first=True, bidirectional=True)
                 x = torch.randn(batch, longest, size, requires_grad=True)
                 arriving = torch.randn(batch, longest, 2 * size)
+                first, second = itertools.cycle(lengths), itertools.cycle(lengths)
                 row = compare(
-                    lambda m=ours, x=x, g=arriving: [m(x, n).states.backward(g) for n in lengths],  # type: ignore[misc]
-                    lambda m=theirs, x=x, g=arriving: [_packed(m, x, n).backward(g) for n in lengths],  # type: ignore[misc, no-untyped-call]
+                    lambda m=ours, x=x, g=arriving, f=first: [m(x, n).states.backward(g) for n in next(f)],  # type: ignore[misc]
+                    lambda m=theirs, x=x, g=arriving, f=second: [_packed(m, x, n).backward(g) for n in next(f)],  # type: ignore[misc, no-untyped-call]
                     seconds,
                 )
                 rows.append({"cell": cell, "batch": batch, "hidden_size": size, "threads": count, **row})
