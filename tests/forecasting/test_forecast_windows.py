@@ -14,6 +14,8 @@ from workbench_plugins.tasks.forecasting.params import ForecastingParams, FreeRu
 from workbench_plugins.tasks.forecasting.task import DirectForecasting
 
 from workbench.api import Series
+from workbench.engine.data import ListSource, WindowSplit, encode_split
+from workbench.engine.splits import WindowsAhead
 from workbench.nn.contract import Batch, Parts
 
 
@@ -131,3 +133,24 @@ def test_the_loss_of_a_whole_batch_is_the_sum_over_its_records() -> None:
     assert fewer.count == 4 * 9 * 2 - 2
     expected = told.total - (outputs - wanted)[1, -1].square().sum()
     assert torch.allclose(fewer.total, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("channels", ["together", "apart"])
+def test_batches_cut_ahead_of_a_plan_are_those_cut_when_asked(channels: str) -> None:
+    task = DirectForecasting(ForecastingParams.model_validate({"lookback": 12, "horizon": 4, "channels": channels}))
+    series = [wandering(steps, 3, seed) for seed, steps in enumerate((300, 150))]
+    codec = task.fit_codec(series)
+    split = encode_split(ListSource({"train": series}), "train", codec)
+    assert isinstance(split, WindowSplit)
+    ahead = WindowsAhead(split, codec)
+    batches = split.batches(7 * codec.window_length(0, 12), 3)
+    first, second = batches.epoch(1), batches.epoch(2)
+    # on, back to the beginning (a resumed run), another epoch, a place in the middle
+    asked = [(first, i) for i in range(len(first))] + [(first, 0), (second, 0), (second, 1), (second, 30), (first, 1)]
+    for plan, index in asked:
+        found, expected = ahead.batch(plan, index), split.batch(codec, plan[index])
+        assert set(found.fields) == set(expected.fields)
+        for name, value in expected.fields.items():
+            assert torch.equal(found.fields[name].nan_to_num(nan=-7.0), value.nan_to_num(nan=-7.0)), name
+        assert torch.equal(found.lengths, expected.lengths)
+        assert (found.units, found.size, found.extra) == (expected.units, expected.size, expected.extra)

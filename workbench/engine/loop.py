@@ -47,10 +47,10 @@ from workbench.engine.optim import (
     scale_gradients,
 )
 from workbench.engine.predict import Predictor
-from workbench.engine.splits import Plan, Split, StreamSplit
+from workbench.engine.splits import Plan, Split, StreamSplit, WindowsAhead, WindowSplit
 from workbench.engine.streams import Carried
 from workbench.engine.telemetry import Telemetry
-from workbench.nn.contract import Batch, Codec, DecodeOptions, Scheduled
+from workbench.nn.contract import Batch, Codec, CutsWindows, DecodeOptions, Scheduled
 from workbench.runs.config import RunConfig
 from workbench.runs.journal import JournalWriter
 
@@ -108,6 +108,9 @@ class Trainer:
         self.validation = validation
         self.metrics = metrics
         self.collate: Callable[[Codec, NDArray[np.int64]], Batch] = train.batch
+        self._ahead: WindowsAhead | None = None
+        if isinstance(train, WindowSplit) and isinstance(model.codec, CutsWindows):
+            self._ahead = WindowsAhead(train, model.codec)
         self.journal = journal
         self.controls = controls
         self.checkpoints = checkpoints
@@ -196,7 +199,7 @@ class Trainer:
         total: Tensor | None = None
         count = units = 0
         for index in range(first, last):
-            batch = self.collate(self.model.codec, plan[index]).to(self.device)
+            batch = self._batch(plan, index).to(self.device)
             with autocast(self.device, self.options.precision):
                 if carried is None:
                     outputs, encoded = self.model(batch)
@@ -228,6 +231,11 @@ class Trainer:
             self.averaged.update()
         state.step += 1
         self.telemetry.add(total, count, units, norm)
+
+    def _batch(self, plan: Plan, index: int) -> Batch:
+        if self._ahead is not None and self.collate == self.train.batch:
+            return self._ahead.batch(plan, index)
+        return self.collate(self.model.codec, plan[index])
 
     def _tell_step(self) -> None:
         """Modules that change as training goes on learn how far it is."""

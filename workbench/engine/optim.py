@@ -104,7 +104,10 @@ def apply_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 def clip_gradients(parameters: list[nn.Parameter], limit: float) -> Tensor:
     """Scale gradients longer than ``limit`` (0: none) down to it; the norm before, on the device, without a sync."""
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients)
+    if not gradients:
+        return torch.zeros(())
+    # torch.nn.utils.get_total_norm, without sorting the gradients of the one device by device and type first
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     # reading a CPU tensor is free, and most steps then save one pass over the gradients
     if limit > 0 and (norm.device.type != "cpu" or float(norm) > limit):
         torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)

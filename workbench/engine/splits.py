@@ -114,6 +114,53 @@ class WindowSplit(Split):
         ]
 
 
+AHEAD_STEPS = 1 << 14
+"""Steps of windows that are cut together: small enough to be still at hand when the last of them is read."""
+
+
+class WindowsAhead:
+    """The batches of a plan over windows, those that come next cut along with the one asked for.
+
+    A batch of windows is quickly cut once the code for it is warm, and cold after every step of a network; a few
+    batches at once cost little more than one. They are the very batches that :meth:`WindowSplit.batch` makes.
+    """
+
+    def __init__(self, split: WindowSplit, codec: Codec) -> None:
+        self._split, self._codec = split, codec
+        self._plan: Plan | None = None
+        self._ready: dict[int, Batch] = {}
+
+    def batch(self, plan: Plan, index: int) -> Batch:
+        if plan is not self._plan or index not in self._ready:
+            pieces = [plan[index]]
+            room = AHEAD_STEPS - int(self._split.lengths[pieces[0]].sum())
+            for following in range(index + 1, len(plan)):
+                piece = plan[following]
+                room -= int(self._split.lengths[piece].sum())
+                if room < 0:
+                    break
+                pieces.append(piece)
+            whole = self._split.batch(self._codec, np.concatenate(pieces))
+            self._plan = plan
+            self._ready = dict(enumerate(_divided(whole, [len(piece) for piece in pieces]), start=index))
+        return self._ready.pop(index)
+
+
+def _divided(batch: Batch, counts: Sequence[int]) -> list[Batch]:
+    """``batch`` of windows that are all of one size, as batches of so many windows each."""
+    total, start, found = sum(counts), 0, list[Batch]()
+    for count in counts:
+        stop = start + count
+        fields = {
+            name: value[start * len(value) // total : stop * len(value) // total]
+            for name, value in batch.fields.items()
+        }
+        rows = slice(start * batch.size // total, stop * batch.size // total)
+        found.append(Batch(fields, batch.lengths[rows], batch.units * count // total, extra=dict(batch.extra)))
+        start = stop
+    return found
+
+
 @dataclass(slots=True, kw_only=True)
 class StreamSplit(Split):
     """Records that follow one another as one ``stream`` (S, …), after what the codec puts before the first.

@@ -627,7 +627,10 @@ class Windows(Protocol):
 
 @runtime_checkable
 class CutsWindows(Protocol):
-    """A codec with :class:`Windows` that cuts those of a whole batch at once: on small networks much of a step."""
+    """A codec with :class:`Windows` that cuts those of a whole batch at once: on small networks much of a step.
+
+    All its windows have one size: as many rows, steps and units, so that a batch may be divided between windows.
+    """
 
     def collate_windows(
         self, encodings: Sequence[Encoding], rows: NDArray[np.int64], spans: NDArray[np.int64]
