@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from workbench.api import LayerTrace, Report, Trace
+from workbench.api import LayerTrace, Panel, Ref, Report, Sample, Trace
 from workbench.api.events import EpochMetrics
 from workbench.api.events import Warning as RunWarning
+from workbench.shell.panels import PanelCard
 from workbench.shell.plots.tree_view import READABLE_ZOOM, TreeView
 from workbench.shell.plots.unrolled import UnrolledView
 from workbench.shell.plots.unrolling import Unrolled, UnrolledRow, UnrolledSide
@@ -27,6 +31,7 @@ from workbench.shell.stages.train.data import Curves
 from workbench.shell.stages.use import UseStage
 from workbench.shell.stages.use.stage import NOT_TYPED, UNASKED
 from workbench.shell.theme import Theme
+from workbench.shell.welcome import SampleCard
 from workbench.shell.widgets import ErrorCard
 from workbench.testing.fakes import FakeWorker
 
@@ -205,3 +210,56 @@ def test_the_lines_of_a_run_seen_before_are_gone(qtbot: QtBot, session: Session)
     card.redraw()
     drawn = {name for name, line in card.canvas._lines.items() if len(line.x)}
     assert drawn == {"metric perplexity"}
+
+
+def test_coming_back_to_a_report_leaves_it_as_it_was(
+    qtbot: QtBot, session: Session, fake_run: SimpleNamespace
+) -> None:
+    stage = shown(qtbot, EvaluateStage(session))
+    stored = fake_run.path / "evaluations" / "validation.json"
+    stored.parent.mkdir()
+    rows = tuple({"label": name, "f1": value} for name, value in (("A", 0.3), ("B", 0.9)))
+    stored.write_text(json.dumps(Report("validation", 5, 9, {"f1": 0.5}, rows, (), (), (), {}).to_json()))
+    choose_run(session, fake_run)
+    assert stage.report is not None
+    stage.table_model.sort(1, Qt.SortOrder.DescendingOrder)
+    first = stage.report
+    stage.activated()
+    assert stage.report is first
+    assert stage.table_model.index(0, 0).data() == "B"
+    stored.write_text(json.dumps(Report("validation", 6, 9, {"f1": 0.6}, rows, (), (), (), {}).to_json()))
+    os.utime(stored, ns=(1, 1))
+    stage.activated()
+    assert stage.report.n_records == 6
+
+
+def test_a_panel_is_made_when_first_it_belongs(qtbot: QtBot, session: Session, fake_run: SimpleNamespace) -> None:
+    made: list[QWidget] = []
+
+    def build() -> Any:
+        made.append(QWidget())
+        return made[-1]
+
+    panel = Panel(id="p", title="Reservoir", area="explain", factory=Ref("nowhere:nothing"), for_architecture="esn")
+    card = PanelCard(session, panel, build)
+    qtbot.addWidget(card)
+    choose_run(session, fake_run)  # an LSTM
+    assert not made
+    fake_run.config.architecture.id = "esn"
+    choose_run(session, fake_run)
+    choose_run(session, fake_run)
+    assert len(made) == 1
+    assert card.isAncestorOf(made[0])
+
+
+def test_a_card_grows_with_its_text(qtbot: QtBot) -> None:
+    sample = Sample(
+        id="s", title="Plays", record="text", licence="CC0", factory=Ref("nowhere:nothing"), summary="Writes.", task="t"
+    )
+    card = SampleCard(sample, 0)
+    qtbot.addWidget(card)
+    assert card.width() == 236
+    font = card.font()
+    font.setPointSizeF(2.4 * font.pointSizeF())
+    card.setFont(font)
+    assert card.width() > 400

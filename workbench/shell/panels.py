@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from workbench.api import Panel, Report
 from workbench.shell.plugin_frame import PluginFrame
@@ -27,13 +27,23 @@ def panel_context(session: Session) -> PanelContext:
 
 
 class PanelCard(Card):
-    """A card around a panel; one made for an architecture or a task is of use beside runs of that alone."""
+    """A card around a panel; one made for an architecture or a task is of use beside runs of that alone.
 
-    def __init__(self, session: Session, panel: Panel) -> None:
+    The panel itself is made when first it belongs: plots are dear, and most runs need few panels.
+    """
+
+    def __init__(self, session: Session, panel: Panel, build: Callable[[], PluginFrame] | None = None) -> None:
         super().__init__(panel.title)
-        self._session, self.panel = session, panel
+        self._session, self.panel, self._build = session, panel, build
         self.frame: PluginFrame | None = None
         self._silent = False
+        session.run_changed.connect(self._make)
+        self._make()
+
+    def _make(self) -> None:
+        if self.frame is None and self._build is not None and self.belongs:
+            self.frame = self._build()
+            self.body.addWidget(self.frame, 1)
 
     @property
     def belongs(self) -> bool:
@@ -78,10 +88,10 @@ def panel_cards(session: Session, areas: frozenset[str]) -> Iterator[tuple[Panel
 
 
 def make_card(session: Session, panel: Panel) -> PanelCard:
-    card = PanelCard(session, panel)
-    factory, context = panel.factory, panel_context(session)
-    card.frame = PluginFrame(
-        lambda: factory.resolve()(context), panel, session.problems, plugin=session.catalogue.owner(panel)
-    )
-    card.body.addWidget(card.frame, 1)
-    return card
+    def build() -> PluginFrame:
+        factory, context = panel.factory, panel_context(session)
+        return PluginFrame(
+            lambda: factory.resolve()(context), panel, session.problems, plugin=session.catalogue.owner(panel)
+        )
+
+    return PanelCard(session, panel, build)

@@ -84,7 +84,7 @@ class StagePages(QStackedWidget):
         except Exception as error:
             logger.exception("stage %s failed", name)
             shown = WorkbenchError(
-                f"The {name} stage cannot be shown: {error}.",
+                f"The {name} stage cannot be shown: {str(error).rstrip('.')}.",
                 why="This is a mistake in the program; the rest of it goes on.",
                 fix="Try again, or copy the details into a report.",
                 details=traceback.format_exc(),

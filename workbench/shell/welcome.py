@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
@@ -48,7 +48,7 @@ class SampleCard(Card):
         super().__init__("", parent)
         self.sample = sample
         self._series = series
-        self.setFixedWidth(236)
+        self._fit()
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Minimum)
         self.body.setSpacing(6)
@@ -61,6 +61,15 @@ class SampleCard(Card):
         self.button.setAccessibleName(f"{sample.verb or sample.title}: train it now")
         self.body.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
         self.setAccessibleName(sample.verb or sample.title)
+
+    def _fit(self) -> None:
+        """As wide for its text as ever, however large that is."""
+        self.setFixedWidth(max(236, round(self.fontMetrics().height() * 14.5)))
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.ApplicationFontChange):
+            self._fit()
+        super().changeEvent(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):

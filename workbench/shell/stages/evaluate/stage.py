@@ -50,6 +50,8 @@ class EvaluateStage(Stage):
         super().__init__(session, parent)
         self.ask_export_path: Callable[[QWidget, str, str], str] = ask_export_path
         self.report: Report | None = None
+        self._stored: tuple[Path, int] | None = None
+        """The file whose report is shown, and when it was written."""
         self._problem: WorkbenchError | None = None
         self._handle: Any = None
         self._test_allowed: set[str] = set()
@@ -227,7 +229,11 @@ class EvaluateStage(Stage):
             self.status.setText("")
             return
         try:
-            self.show_report(Report.from_json(json.loads(path.read_text(encoding="utf-8"))))
+            stamp = (path, path.stat().st_mtime_ns)
+            if self.report is None or stamp != self._stored:  # else what is shown, sorted and chosen there, stays
+                self.show_report(Report.from_json(json.loads(path.read_text(encoding="utf-8"))))
+                self._stored = stamp
+            self.pages.setCurrentWidget(self._page)
         except (OSError, ValueError, KeyError, TypeError) as error:
             self._show_problem(
                 WorkbenchError(
