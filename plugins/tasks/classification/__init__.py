@@ -99,3 +99,12 @@ def register_panels(registry: Registrar) -> None:
             for_task="classification",
         )
     )
+    registry.add(
+        Panel(
+            id="classification-reliability",
+            title="How sure, and how right",
+            area="evaluate",
+            factory=Ref(f"{_HERE}.gui_reliability:ReliabilityPanel"),
+            for_task="classification",
+        )
+    )

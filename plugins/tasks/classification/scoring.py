@@ -73,10 +73,10 @@ class Reliability:
         return gaps / total if total else 0.0
 
     def table(self) -> list[dict[str, float]]:
-        """The bins that hold answers: mean ``probability``, share ``right``, ``count``."""
+        """The bins that hold answers: where it begins (``from``), mean ``probability``, share ``right``, ``count``."""
         return [
-            {"probability": sure / n, "right": right / n, "count": n}
-            for n, right, sure in zip(self.counts, self.right, self.confidence, strict=True)
+            {"from": i / BINS, "probability": sure / n, "right": right / n, "count": n}
+            for i, (n, right, sure) in enumerate(zip(self.counts, self.right, self.confidence, strict=True))
             if n
         ]
 
