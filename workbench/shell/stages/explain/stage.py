@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from workbench.shell.session import Session
 
 TYPING_PAUSE_MS = 500
+SETTLING_MS = 120
 BELOW_TABS = 8
 
 
@@ -86,9 +87,11 @@ class ExplainStage(Stage):
         )
         self.pages = QStackedWidget()
         self.view_page = ScrollColumn(self.view)  # for large text, and trees
-        self.view.room_made.connect(
-            lambda card: QTimer.singleShot(0, self.view_page, lambda: self.view_page.ensureWidgetVisible(card, 0, 0))
-        )
+        self._brought: QWidget | None = None
+        self._settled = QTimer(self, singleShot=True, interval=SETTLING_MS)
+        self._settled.timeout.connect(self._leave)
+        self.view.room_made.connect(self._bring)
+        self.view_page.verticalScrollBar().rangeChanged.connect(lambda _low, _high: self._follow_brought())
         for page in (self.empty, self.untraced, self.view_page):
             self.pages.addWidget(page)
         traced = QWidget()
@@ -191,6 +194,21 @@ class ExplainStage(Stage):
             self.refresh()
         if self.isVisible() and any(isinstance(event, EpochMetrics | RunFinished) for event in events):
             self.ask()
+
+    # -- bringing a picture into view ---------------------------------------------------------------------------
+
+    def _bring(self, card: QWidget) -> None:
+        """Scroll to ``card``, which has just grown: the page learns of its new height some moments later."""
+        self._brought = card
+        self._settled.start()
+
+    def _follow_brought(self) -> None:
+        if self._brought is not None:
+            self.view_page.ensureWidgetVisible(self._brought, 0, 0)
+
+    def _leave(self) -> None:
+        self._follow_brought()
+        self._brought = None
 
     # -- asking -------------------------------------------------------------------------------------------------
 

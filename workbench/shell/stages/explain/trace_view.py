@@ -38,7 +38,7 @@ STEP_MS = 400
 _MOST_VALUES = 6
 _SIZES = {True: [270, 210], False: [190, 290]}
 """Heights of the map and of what is below it: under the gradient, and under the other pages."""
-_PICTURE_LINES = 22
+_PICTURE_LINES = 20
 """Lines of text that a picture below the map is at least as high as; the page scrolls where that is too much."""
 _TREE_LINES = 18
 """Lines of text that a tree is at most as high as without being asked; a higher one is drawn smaller, or scrolls."""
