@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from workbench.nn import products
-from workbench.nn.products import Repeated, linear, product
+from workbench.nn.products import Repeated, add_outer, linear, product
 from workbench.nn.recurrent.cells import make_layer
 
 ROUNDING = {"atol": 1e-5, "rtol": 1e-5}
@@ -30,12 +30,14 @@ def by_onednn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(products, "_by_onednn", noted)
     monkeypatch.setattr(products, "available", lambda: True)
-    for limit in ("SINGLE", "RECURRING", "REPEATED", "ROWS"):
+    for limit in ("PIECE", "STEP", "ROWS"):
         monkeypatch.setattr(products, limit, 1)
+    monkeypatch.setattr(products, "PIECES", (4, 2))
+    monkeypatch.setattr(products, "ROUND", 2)
     return asked
 
 
-@pytest.mark.parametrize("shape", [(7, 5), (3, 4, 5), (2, 1, 3, 5)])
+@pytest.mark.parametrize("shape", [(7, 5), (4, 5), (3, 4, 5), (2, 1, 3, 5)])
 @pytest.mark.parametrize("biased", [True, False])
 def test_linear_has_torchs_values_and_gradients_of_both_orders(
     shape: tuple[int, ...], biased: bool, by_onednn: list[str]
@@ -52,7 +54,7 @@ def test_linear_has_torchs_values_and_gradients_of_both_orders(
         return [found, *first, *again, *second]
 
     for ours, theirs in zip(answer(linear), answer(functional.linear), strict=True):
-        torch.testing.assert_close(ours, theirs, **ROUNDING)
+        torch.testing.assert_close(ours, theirs, atol=1e-6 * max(10.0, float(theirs.detach().abs().max())), rtol=1e-5)
     assert by_onednn
 
 
@@ -65,12 +67,42 @@ def test_only_the_gradients_that_are_wanted_are_made(by_onednn: list[str]) -> No
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_product_of_turned_matrices_is_torchs(turned: bool, by_onednn: list[str]) -> None:
-    first, second = torch.randn(6, 5), torch.randn(5, 7)
+@pytest.mark.parametrize("rows", [1, 4, 11])
+def test_products_in_pieces_are_torchs(rows: int, turned: bool, by_onednn: list[str]) -> None:
+    left, right, matrix = torch.randn(rows, 6), torch.randn(rows, 5), torch.randn(6, 7)
     if turned:
-        first, second = torch.randn(5, 6).t(), torch.randn(7, 5).t()
-    torch.testing.assert_close(product(first, second), first @ second, **ROUNDING)
-    assert by_onednn == ["plain"]
+        left, right, matrix = torch.randn(6, rows).t(), torch.randn(5, rows).t(), torch.randn(7, 6).t()
+    torch.testing.assert_close(product(left, matrix), left @ matrix, **ROUNDING)
+    bias, total = torch.randn(7), torch.randn(6, 5)
+    torch.testing.assert_close(product(left, matrix, bias), left @ matrix + bias, **ROUNDING)
+    torch.testing.assert_close(add_outer(total.clone(), left, right), total + left.t() @ right, **ROUNDING)
+    assert len(by_onednn) == 3 * {1: 0, 4: 1, 11: 3}[rows]
+
+
+def test_a_gradient_that_is_one_number_spread_out(by_onednn: list[str]) -> None:
+    x, weight = torch.randn(8, 5, requires_grad=True), torch.randn(6, 5, requires_grad=True)
+    ours = torch.autograd.grad(linear(x, weight).sum(), (x, weight))
+    for found, wanted in zip(ours, torch.autograd.grad((x @ weight.t()).sum(), (x, weight)), strict=True):
+        torch.testing.assert_close(found, wanted, **ROUNDING)
+    assert by_onednn
+
+
+def test_shapes_are_few_whatever_the_number_of_rows(by_onednn: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes: set[tuple[int, int, int]] = set()
+    real = products._by_onednn
+
+    def noted(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        shapes.add((*rows.shape, len(weight)))
+        return real(rows, weight, bias)
+
+    monkeypatch.setattr(products, "_by_onednn", noted)
+    layer = make_layer("gru", 5, 6)
+    for steps in range(2, 12):
+        for batch in range(1, 5):
+            lengths = torch.arange(batch).clamp_max(steps - 1).neg() + steps
+            layer(torch.randn(batch, steps, 5), lengths)[0].sum().backward()
+    # two sizes of pieces, or of filled steps: of x Wᵀ, h Uᵀ, δ U, δᵀ x and δᵀ h (x asks for no gradient)
+    assert len(shapes) == 2 * 5, sorted(shapes)
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -81,12 +113,11 @@ def test_repeated_products_add_to_what_they_are_given(turned: bool, by_onednn: l
     for count in (4, 3, 1):
         rows, total = torch.randn(count, 5), torch.randn(count, 6)
         expected = total + rows @ matrix.t()
-        torch.testing.assert_close(repeated.added(total, rows, torch.empty(count, 6)), expected, **ROUNDING)
-        torch.testing.assert_close(repeated.added(total, rows, torch.empty(count, 6), 2), 2 * expected, **ROUNDING)
         into = torch.empty(count, 6)
         for given, wanted in ((None, rows @ matrix.t()), (total, expected)):
             assert repeated.into(into, rows, given) is into
             torch.testing.assert_close(into, wanted, **ROUNDING)
+        torch.testing.assert_close(repeated.into(into, rows, total, 2), 2 * expected, **ROUNDING)
         repeated.add_to(total, rows)
         torch.testing.assert_close(total, expected, **ROUNDING)
 
@@ -99,14 +130,12 @@ def test_other_types_small_products_and_other_processors_keep_to_torchs_own(
     assert Repeated(weight.double(), (4, 4)).laid_out is None
     with torch.autocast("cpu", torch.bfloat16):
         assert linear(x, weight).dtype == torch.bfloat16
-    monkeypatch.setattr(products, "SINGLE", 4 * 5 * 6 + 1)
+    monkeypatch.setattr(products, "PIECE", 4 * 5 * 6 + 1)
+    monkeypatch.setattr(products, "STEP", 4 * 5 * 6 + 1)
     linear(x, weight)
-    monkeypatch.setattr(products, "RECURRING", 4 * 5 * 6 + 1)
-    linear(x, weight, recurring=True)
-    monkeypatch.setattr(products, "REPEATED", 4 * 5 * 6 + 1)
     assert Repeated(weight, (4, 4)).laid_out is None
-    for limit in ("SINGLE", "RECURRING", "REPEATED"):
-        monkeypatch.setattr(products, limit, 1)
+    monkeypatch.setattr(products, "PIECE", 1)
+    monkeypatch.setattr(products, "STEP", 1)
     monkeypatch.setattr(products, "available", lambda: False)
     linear(x, weight)
     assert Repeated(weight, (4, 4)).laid_out is None
@@ -114,7 +143,7 @@ def test_other_types_small_products_and_other_processors_keep_to_torchs_own(
 
 
 def test_too_few_rows_do_not_pay_for_laying_a_matrix_out(by_onednn: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "REPEATED", 3 * 30)
+    monkeypatch.setattr(products, "STEP", 3 * 30)
     monkeypatch.setattr(products, "ROWS", 7)
     weight = torch.randn(6, 5)
     assert Repeated(weight, (3, 3, 2, 2)).laid_out is None, "six rows in products that are large"

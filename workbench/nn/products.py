@@ -2,9 +2,12 @@
 
 torch multiplies matrices by MKL, which on AMD's processors keeps to AVX2 though their vectors are twice as wide.
 oneDNN, which torch brings along for its fused kernels, uses them: on one thread of a Zen 5 it reaches 190 to
-245 GFLOP/s where MKL reaches 95 to 105. A call costs it some 11 µs before it multiplies anything, and one of a shape it
-has not met some 200 µs, so only large products go that way. Results are the same within float32's rounding. Everywhere
-else (other processors, types and devices, under autocast) these are torch's own products.
+245 GFLOP/s where MKL reaches 95 to 105. Results are the same within float32's rounding. Everywhere else (other
+processors, types and devices, under autocast) these are torch's own products.
+
+A call costs oneDNN some 11 µs before it multiplies anything. For a shape that it has not met it makes a kernel, in some
+200 µs, and keeps it, in some 0.5 MB, a thousand and more of them: batches of ever new lengths would fill gigabytes.
+Products are therefore cut into pieces of a few sizes, or filled up to one of them.
 
 The operations are those that ``torch.compile`` writes into its programs for a CPU; torch documents them nowhere, which
 is why all of them stand here.
@@ -24,14 +27,16 @@ from torch.nn import functional
 
 from workbench.nn.functions import apply
 
-SINGLE = 1 << 25
-"""Multiplications from which one product is better had from oneDNN, though it may never have met the shape."""
-RECURRING = 1 << 23
-"""The same for a shape that comes again and again."""
-REPEATED = 1 << 21
-"""The same for small products with one matrix again and again, laid out anew for them once."""
+PIECES = (512, 256, 128, 64)
+"""Rows of a piece; what is left of a product is torch's own."""
+PIECE = 1 << 23
+"""Multiplications from which a piece is better had from oneDNN."""
+STEP = 1 << 21
+"""The same for products with one matrix again and again, laid out anew for them once."""
 ROWS = 256
 """Rows in such products, all together, that pay for laying the matrix out anew."""
+ROUND = 8
+"""Such products are filled up to a multiple of so many rows."""
 
 
 def available() -> bool:
@@ -56,41 +61,52 @@ def _wider() -> bool:
     return "AuthenticAMD" in maker
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, recurring: bool = False) -> Tensor:
-    """``torch.nn.functional.linear``: ``x`` (…, D), ``weight`` (M, D), ``bias`` (M,) → (…, M), with all its gradients.
-
-    ``recurring``: the shape of ``x`` is one of few, as with full batches; rows that are left when padding is taken out
-    have another number each time.
-    """
-    if not _large(x, weight, x.numel() * weight.shape[0], recurring):
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``torch.nn.functional.linear``, with its gradients: ``x`` (…, D), ``weight`` (M, D), ``bias`` (M,) → (…, M)."""
+    count = x.shape[:-1].numel()
+    if not _pieces(count, x, weight, weight.numel()):
         return functional.linear(x, weight, bias)
-    rows: Tensor = apply(_Linear, x.reshape(-1, x.shape[-1]), weight, bias, recurring)
+    rows: Tensor = apply(_Linear, x.reshape(count, -1), weight, bias)
     return rows.view(*x.shape[:-1], -1)
 
 
-def product(first: Tensor, second: Tensor, *, recurring: bool = False) -> Tensor:
-    """``first`` (N, K) times ``second`` (K, M), where autograd records nothing; ``recurring`` as in :func:`linear`."""
-    if not _large(first, second, first.numel() * second.shape[1], recurring):
-        return first @ second
-    return _by_onednn(first, second.t())
-
-
-def add_product(total: Tensor, first: Tensor, second: Tensor, *, recurring: bool = False) -> None:
-    """``total`` (N, M) += ``first`` (N, K) times ``second`` (K, M), where autograd records nothing."""
-    if _large(first, second, first.numel() * second.shape[1], recurring):
-        total.add_(_by_onednn(first, second.t()))
+def product(rows: Tensor, matrix: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``rows`` (N, K) times ``matrix`` (K, M), plus ``bias`` (M,), where autograd records nothing."""
+    pieces, done = _pieces(len(rows), rows, matrix, matrix.numel()), 0
+    if pieces == [len(rows)]:
+        return _by_onednn(rows, matrix.t(), bias)
+    found = rows.new_empty(len(rows), matrix.shape[1], dtype=torch.result_type(rows, matrix))
+    for size in pieces:
+        found[done : done + size] = _by_onednn(rows[done : done + size], matrix.t(), bias)
+        done += size
+    if bias is None:
+        torch.mm(rows[done:], matrix, out=found[done:])
     else:
-        total.addmm_(first, second)
+        torch.addmm(bias, rows[done:], matrix, out=found[done:])
+    return found
 
 
-def _large(first: Tensor, second: Tensor, work: int, recurring: bool) -> bool:
-    return (
-        work >= (RECURRING if recurring else SINGLE)
-        and first.dtype == second.dtype == torch.float32
-        and first.device.type == "cpu"
-        and available()
-        and not torch.is_autocast_enabled("cpu")
-    )
+def add_outer(total: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    """``total`` (M, K) += Σₙ ``left`` (N, M)ₙ ⊗ ``right`` (N, K)ₙ, where autograd records nothing."""
+    done = 0
+    for size in _pieces(len(left), left, right, total.numel()):
+        total.add_(_by_onednn(left[done : done + size].t(), right[done : done + size].t()))
+        done += size
+    return total.addmm_(left[done:].t(), right[done:]) if done < len(left) else total
+
+
+def _pieces(count: int, first: Tensor, second: Tensor, work: int) -> list[int]:
+    """Of ``count`` rows, each of so much ``work``, the pieces that go to oneDNN."""
+    if count * work < PIECE or not first.dtype == second.dtype == torch.float32 or first.device.type != "cpu":
+        return []
+    if not available() or torch.is_autocast_enabled("cpu"):
+        return []
+    found: list[int] = []
+    for size in PIECES:
+        if size * work >= PIECE:
+            found += [size] * (count // size)
+            count %= size
+    return found
 
 
 def _by_onednn(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -101,23 +117,20 @@ def _by_onednn(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tens
 
 class _Linear(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, recurring: bool) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.recurring = recurring
-        return _by_onednn(x, weight, bias)
+        return product(x, weight.t(), bias)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         x, weight = ctx.saved_tensors
-        for_x, for_weight, for_bias, _ = ctx.needs_input_grad
-        # a gradient that is to be differentiated again is made by torch's own operations
-        multiply = torch.matmul if torch.is_grad_enabled() else functools.partial(product, recurring=ctx.recurring)
-        return (
-            multiply(gradients[0], weight) if for_x else None,
-            multiply(gradients[0].t(), x) if for_weight else None,
-            gradients[0].sum(0) if for_bias else None,
-            None,
-        )
+        for_x, for_weight, for_bias = ctx.needs_input_grad
+        at = gradients[0] if torch.is_grad_enabled() else gradients[0].contiguous()  # a sum's is one number, spread out
+        d_bias = at.sum(0) if for_bias else None
+        if torch.is_grad_enabled():  # to be differentiated again: by torch's own operations
+            return at @ weight if for_x else None, at.t() @ x if for_weight else None, d_bias
+        d_x = product(at, weight) if for_x else None
+        return d_x, add_outer(torch.zeros_like(weight), at, x) if for_weight else None, d_bias
 
 
 class Repeated:
@@ -129,33 +142,41 @@ class Repeated:
 
     def __init__(self, matrix: Tensor, rows: Sequence[int]) -> None:
         self.transposed = matrix.t()
-        self.enough = -(-REPEATED // max(1, matrix.numel()))
+        self.enough = -(-STEP // max(1, matrix.numel()))
         """Rows from which a product goes to oneDNN."""
         self.laid_out: Tensor | None = None
-        if matrix.dtype != torch.float32 or matrix.device.type != "cpu" or max(rows, default=0) < self.enough:
+        most = max(rows, default=0)
+        if matrix.dtype != torch.float32 or matrix.device.type != "cpu" or most < self.enough:
             return
         if available() and sum(count for count in rows if count >= self.enough) >= ROWS:
-            self.laid_out = torch.ops.mkldnn._reorder_linear_weight(matrix, max(rows))
+            self.laid_out = torch.ops.mkldnn._reorder_linear_weight(matrix, most)
+            self.filled = matrix.new_zeros(-(-most // ROUND) * ROUND, matrix.shape[1])
 
-    def added(self, total: Tensor, rows: Tensor, out: Tensor, factor: int = 1) -> Tensor:
-        """``factor`` · (``total`` (n, M) + ``rows`` (n, K) times the transposed matrix); in ``out`` (n, M) or anew."""
-        if self.laid_out is None or len(rows) < self.enough:
-            return torch.addmm(total, rows, self.transposed, beta=factor, alpha=factor, out=out)
-        found: Tensor = torch.ops.mkldnn._linear_pointwise.binary(rows, total, self.laid_out, None, "add")
-        return found if factor == 1 else found.mul_(factor)
+    def into(self, out: Tensor, rows: Tensor, total: Tensor | None = None, factor: int = 1) -> Tensor:
+        """``out`` (n, M), filled with ``rows`` (n, K) times the transposed matrix, plus ``total`` (n, M) if given.
 
-    def into(self, out: Tensor, rows: Tensor, total: Tensor | None = None) -> Tensor:
-        """``out`` (n, M), filled with ``rows`` (n, K) times the transposed matrix, plus ``total`` (n, M) if given."""
+        With ``total``, the sum is multiplied by ``factor``.
+        """
         if self.laid_out is None or len(rows) < self.enough:
             if total is None:
                 return torch.mm(rows, self.transposed, out=out)
-            return torch.addmm(total, rows, self.transposed, out=out)
-        found = _by_onednn(rows, self.laid_out)
-        return out.copy_(found) if total is None else torch.add(total, found, out=out)
+            return torch.addmm(total, rows, self.transposed, beta=factor, alpha=factor, out=out)
+        found = self._times(rows, self.laid_out)
+        if total is None:
+            return out.copy_(found)
+        torch.add(total, found, out=out)
+        return out if factor == 1 else out.mul_(factor)
 
     def add_to(self, total: Tensor, rows: Tensor) -> None:
         """``total`` (n, M) += ``rows`` (n, K) times the transposed matrix."""
         if self.laid_out is None or len(rows) < self.enough:
             total.addmm_(rows, self.transposed)
         else:
-            total.add_(_by_onednn(rows, self.laid_out))
+            total.add_(self._times(rows, self.laid_out))
+
+    def _times(self, rows: Tensor, laid_out: Tensor) -> Tensor:
+        count = len(rows)
+        if not count % ROUND:
+            return _by_onednn(rows, laid_out)
+        self.filled[:count] = rows  # below stands what an earlier step left: its products are not looked at
+        return _by_onednn(self.filled[: -(-count // ROUND) * ROUND], laid_out)[:count]

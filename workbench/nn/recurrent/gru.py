@@ -34,7 +34,7 @@ class GruLayer(RowsLayer):
         weight_ih, weight_hh, bias_ih, bias_hh = self.weights
         gates = 2 * self.hidden_size
         bias = bias_ih + functional.pad(bias_hh[:gates], (0, self.hidden_size))
-        pre = linear(x, weight_ih, bias, recurring=sizes is None).to(weight_hh.dtype)
+        pre = linear(x, weight_ih, bias).to(weight_hh.dtype)
         initial = pre.new_zeros(sizes[0] if sizes else x.shape[1], self.hidden_size) if state is None else state
         return gru_scan(pre, initial, weight_hh, bias_hh[gates:], sizes)
 

@@ -47,7 +47,7 @@ class GruBeforeLayer(ScanLayer):
         initialise_blocks(self.weight_ih, self.weight_hh, 3)
 
     def flat_inputs(self, x: Tensor) -> Mapping[str, Tensor]:
-        both = linear(x, self.weight_ih, self.bias, recurring=True)
+        both = linear(x, self.weight_ih, self.bias)
         return {"rz": both[..., : 2 * self.hidden_size], "n": both[..., 2 * self.hidden_size :]}
 
     def tensors(self) -> Mapping[str, Tensor]:

@@ -52,7 +52,7 @@ class IndRnnLayer(ScanLayer):
         nn.init.xavier_uniform_(self.weight_ih)
 
     def flat_inputs(self, x: Tensor) -> Mapping[str, Tensor]:
-        return {"x": linear(x, self.weight_ih, self.bias, recurring=True)}
+        return {"x": linear(x, self.weight_ih, self.bias)}
 
     def tensors(self) -> Mapping[str, Tensor]:
         beyond = self.recurrent.detach() - self.recurrent.detach().clamp(-self.recurrent_bound, self.recurrent_bound)

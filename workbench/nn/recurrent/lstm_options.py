@@ -111,7 +111,7 @@ class LstmOptionsLayer(ScanLayer):
         self.program = Program(tuple(stages), (("h", "h'"), ("c", "c'")), matrices=matrices, vectors=vectors)
 
     def flat_inputs(self, x: Tensor) -> Mapping[str, Tensor]:
-        return {"x": linear(x, self.weight_ih, self.bias, recurring=True)}
+        return {"x": linear(x, self.weight_ih, self.bias)}
 
     def tensors(self) -> Mapping[str, Tensor]:
         found: dict[str, Tensor] = {"U": self.weight_hh}

@@ -58,7 +58,7 @@ class MinimalLayer(RecurrentLayer):
         return positive(x) if self.candidate == "positive" else x
 
     def _of(self, x: Tensor) -> Mapping[str, Tensor]:
-        return self.coefficients(linear(x, self.weight_ih, self.bias, recurring=True).to(self.weight_ih.dtype))
+        return self.coefficients(linear(x, self.weight_ih, self.bias).to(self.weight_ih.dtype))
 
     def forward(self, x: Tensor, lengths: Tensor, state: State = None) -> tuple[Tensor, State]:
         found = self._of(x.transpose(0, 1).contiguous())

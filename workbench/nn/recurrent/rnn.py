@@ -35,7 +35,7 @@ class RnnLayer(RowsLayer):
 
     def over_rows(self, x: Tensor, state: State = None, sizes: Sizes | None = None) -> Tensor:
         weight_ih, weight_hh, bias_ih, bias_hh = self.weights
-        pre = linear(x, weight_ih, bias_ih + bias_hh, recurring=sizes is None).to(weight_hh.dtype)
+        pre = linear(x, weight_ih, bias_ih + bias_hh).to(weight_hh.dtype)
         initial = pre.new_zeros(sizes[0] if sizes else x.shape[1], self.hidden_size) if state is None else state
         return rnn_scan(pre, initial, weight_hh, self.nonlinearity, sizes)
 

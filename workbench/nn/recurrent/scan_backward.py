@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workbench.nn.products import Repeated, add_product, product
+from workbench.nn.products import Repeated, add_outer, product
 from workbench.nn.recurrent.scan_program import Program, Stage, parts_of, unnoted
 
 BLOCK = 1 << 20
@@ -174,10 +174,10 @@ class _FlatStage:
             flat = d_total.flatten(0, 1)
             for source, matrix in stage.products:
                 values = owner._values(source, part)
-                add_product(owner.found[matrix], flat.t(), values.reshape(-1, values.shape[2]), recurring=True)
+                add_outer(owner.found[matrix], flat, values.reshape(-1, values.shape[2]))
                 if source not in owner.target:  # an input that is multiplied at every step
                     at = owner.found[source][part]
-                    at += product(flat, owner.tensors[matrix], recurring=True).view(at.shape)
+                    at += product(flat, owner.tensors[matrix]).view(at.shape)
             if stage.add and stage.add not in owner.own:
                 owner.found[stage.add][part] += d_total
         leaves = {name: leaf for name, leaf in self.reads.items() if name not in owner.target} | self.vectors

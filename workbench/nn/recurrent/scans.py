@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from workbench.nn.functions import apply
-from workbench.nn.products import Repeated, product
+from workbench.nn.products import Repeated, add_outer
 from workbench.nn.recurrent.squash import by_sigmoid
 
 Nonlinearity = Literal["tanh", "relu"]
@@ -128,13 +128,13 @@ class _RnnScan(torch.autograd.Function):
         matrix, factor = Repeated(weight, sizes), 2 if quick else 1
         at, pre_at = states.split_with_sizes([batch, *sizes]), pre.split_with_sizes(list(sizes))
         for now, before, given in zip(at[1:], _going_on(at, sizes), pre_at, strict=True):
-            total = matrix.added(given, before, now, factor)
+            matrix.into(now, before, given, factor)
             if quick:  # tanh(v) = 2 σ(2v) − 1
-                torch.add(shift, total.sigmoid_(), alpha=2, out=now)
+                torch.add(shift, now.sigmoid_(), alpha=2, out=now)
             elif nonlinearity == "tanh":
-                torch.tanh(total, out=now)
+                now.tanh_()
             else:
-                torch.clamp_min(total, 0.0, out=now)
+                now.relu_()
         after = states[batch:]
         # saved as the output it is, so that torch notices a change in place; ctx keeps the whole with h₀ in front
         ctx.save_for_backward(pre, initial, weight, after)
@@ -162,7 +162,7 @@ class _RnnScan(torch.autograd.Function):
             matrix.add_to(before, now)
         # the gradient of the recurrent weights, Σₜ δₜᵀ hₜ₋₁, as one product
         rows = _Rows(len(initial), sizes)
-        d_weight = product(arriving.t(), rows.before(ctx.states), recurring=rows.even)
+        d_weight = add_outer(torch.zeros_like(weight), arriving, rows.before(ctx.states))
         return arriving, d_initial, d_weight, None, None
 
 
@@ -244,7 +244,7 @@ class _GruScan(torch.autograd.Function):
             for step in range(stop - 1, first - 1, -1):
                 factor_at[step].mul_(wide_at[step])
                 matrix.add_to(before_at[step].addcmul_(at[step], update_at[step]), flat_at[step])
-        d_weight, d_bias = product(flat.t(), rows.before(states), recurring=rows.even), factors[:, 2].sum(0)
+        d_weight, d_bias = add_outer(torch.zeros_like(weight), flat, rows.before(states)), factors[:, 2].sum(0)
         # from here on the gradient at the input's part, which the reset gate does not scale
         torch.mul(to_candidate, arriving, out=factors[:, 2])
         return flat, d_initial, d_weight, d_bias, None
