@@ -22,7 +22,7 @@ def best_continuations(log_probabilities: Tensor, scores: Floats, places: int) -
     """Parents, symbols, totals and log-probabilities of the best, each (A, C), best first; C is ``places`` at most.
 
     ``log_probabilities`` (A · W, V) are of the rows; ``scores`` (A, W) their sums so far, -inf where a place is dead.
-    Of equals the first comes first, by place and then (on a processor) by symbol.
+    Of equals the first come first, by place and then (on a processor) by symbol.
     """
     if log_probabilities.device.type != "cpu" or log_probabilities.dtype not in (torch.float32, torch.float64):
         return _by_rows(log_probabilities, scores, places)
@@ -53,12 +53,17 @@ def best_continuations(log_probabilities: Tensor, scores: Floats, places: int) -
 
 
 def _highest(values: Floats, count: int) -> Ints:
-    """The places (A, ``count``) of the highest of each row, in order of place."""
+    """The places (A, ``count``) of the highest of each row, in order of place; of equals the first."""
     size = values.shape[1]
     if size <= count:
         return np.broadcast_to(np.arange(size), values.shape)
-    found: Ints = np.sort(np.argpartition(values, size - count, axis=1)[:, size - count :], axis=1)
-    return found
+    found: Ints = np.argpartition(values, size - count, axis=1)[:, size - count :]
+    least = values.reshape(-1)[found[:, 0] + np.arange(len(values)) * size]
+    # which of equals a partition takes is left to chance; what is impossible may be any
+    tied = np.flatnonzero(((values >= least[:, None]).sum(1) > count) & (least > -np.inf))
+    if len(tied):
+        found[tied] = np.argsort(-values[tied], axis=1, kind="stable")[:, :count]
+    return np.sort(found, axis=1)
 
 
 def _cut(
