@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench.engine import batching
 from workbench.engine.batching import TokenBudgetBatches, contiguous_plan, evaluation_plan
 
 lists_of_lengths = st.lists(st.integers(1, 60), max_size=200).map(lambda values: np.array(values, dtype=np.int64))
@@ -65,3 +66,18 @@ def test_a_million_records_are_planned_quickly():
     plan = TokenBudgetBatches(lengths, 1024, 7).epoch(1)
     assert len(plan) > 10_000
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("count", "length", "budget"), [(1, 5, 12), (7, 3, 2), (1000, 7, 64), (5003, 4, 30), (999, 1, 1)]
+)
+def test_records_of_one_length_are_batched_as_ever_without_sorting(count: int, length: int, budget: int) -> None:
+    equal = np.broadcast_to(np.int64(length), (count,))
+    quick = TokenBudgetBatches(equal, budget, seed=3).epoch(2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batching, "equal_length", lambda _lengths: None)
+        slow = TokenBudgetBatches(np.full(count, length), budget, seed=3).epoch(2)
+        slow_evaluation = evaluation_plan(np.full(count, length), budget)
+    for one, other in ((quick, slow), (evaluation_plan(equal, budget), slow_evaluation)):
+        assert [batch.tolist() for batch in one] == [batch.tolist() for batch in other]
+        assert one[0].dtype == np.int64

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +24,14 @@ Indices = NDArray[np.int64]
 class BatchPlan:
     """``order[bounds[i]:bounds[i + 1]]`` are the records of batch ``i``."""
 
-    order: Indices
+    order: NDArray[Any]
     bounds: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
 
     def __getitem__(self, batch: int) -> Indices:
-        return self.order[self.bounds[batch] : self.bounds[batch + 1]]
+        return self.order[self.bounds[batch] : self.bounds[batch + 1]].astype(np.int64, copy=False)
 
     def __iter__(self) -> Iterator[Indices]:
         for batch in range(len(self)):
@@ -53,6 +54,9 @@ class TokenBudgetBatches:
     def epoch(self, epoch: int) -> BatchPlan:
         """The batches of ``epoch``: shuffle, sort within pools, cut, shuffle the batches."""
         generator = np.random.Generator(np.random.PCG64([self.seed, epoch]))
+        length = equal_length(self.lengths)
+        if length is not None:
+            return self._of_one_length(generator, max(1, length))
         order = generator.permutation(len(self.lengths)).astype(np.int64)
         before = np.cumsum(self.lengths[order], dtype=np.int64) - self.lengths[order]
         total = int(self.lengths.sum())
@@ -71,8 +75,40 @@ class TokenBudgetBatches:
         return _plan([pieces[i] for i in generator.permutation(len(pieces))])
 
 
+    def _of_one_length(self, generator: np.random.Generator, length: int) -> BatchPlan:
+        """The same plan where all records are as long (windows): there is nothing to sort, and little to keep."""
+        count, size = len(self.lengths), max(1, self.budget // length)
+        order = generator.permutation(np.arange(count, dtype=np.int32 if count < 2**31 else np.int64))
+        pools = max(1, round(count * length / (self.budget * POOL_BATCHES)))
+        edges = np.unique(-(-np.arange(pools + 1, dtype=np.int64) * count // pools))
+        pieces = -(-np.diff(edges) // size)
+        number = np.arange(int(pieces.sum()), dtype=np.int64) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+        firsts = np.repeat(edges[:-1], pieces) + number * size
+        lasts = np.minimum(firsts + size, np.repeat(edges[1:], pieces))
+        turn = generator.permutation(len(firsts))
+        firsts, lasts = firsts[turn], lasts[turn]
+        bounds = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lasts - firsts)])
+        shuffled = np.empty_like(order)
+        for at, first, last in zip(bounds.tolist(), firsts.tolist(), lasts.tolist(), strict=False):
+            shuffled[at : at + last - first] = order[first:last]
+        return BatchPlan(shuffled, bounds)
+
+
+def equal_length(lengths: Indices) -> int | None:
+    """The one length of many records, None where they differ or are none."""
+    if not len(lengths):
+        return None
+    if lengths.strides == (0,) or int(lengths.min()) == int(lengths.max()):
+        return int(lengths[0])
+    return None
+
+
 def evaluation_plan(lengths: Indices, budget: int) -> BatchPlan:
     """Every record once, longest first: least padding, and the largest batch comes first, where memory would fail."""
+    length = equal_length(lengths)
+    if length is not None:
+        size, count = max(1, budget // max(1, length)), len(lengths)
+        return BatchPlan(np.arange(count), np.append(np.arange(0, count, size), count).astype(np.int64))
     order = np.argsort(-lengths, kind="stable").astype(np.int64)
     return _plan([order[first:last] for first, last in _cut(lengths[order], budget, 0)])
 

@@ -53,6 +53,7 @@ __all__ = [
 _PHASE_SECONDS = 0.1
 _ID, _LENGTH = "_id", "_length"
 """Packed beside what the codec yields: which record it is, and its steps."""
+_WINDOWS_AT_ONCE = 1 << 20
 _NONE: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
 
 Progress = Callable[[str, int, int], None]
@@ -167,16 +168,20 @@ def _stream(codec: Streams, whole: Split) -> StreamSplit:
 
 def _windows(codec: Windows, whole: Split, role: Role) -> WindowSplit:
     """The windows of the records of ``whole``. A record too short for one is left out, as an empty one is."""
-    found = [codec.windows(encoding, role).astype(np.int64).reshape(-1, 2) for encoding in whole.encodings]
+    # ten million windows are not rare: every step of a long series may begin one, so they are kept small
+    found = [_narrow(codec.windows(encoding, role).reshape(-1, 2)) for encoding in whole.encodings]
     counts = np.array([len(spans) for spans in found], dtype=np.int64)
-    rows = np.repeat(np.arange(len(found), dtype=np.int64), counts)
-    spans = np.concatenate(found) if found else np.zeros((0, 2), dtype=np.int64)
-    distinct, place = np.unique(spans, axis=0, return_inverse=True)
-    steps = np.array([codec.window_length(start, stop) for start, stop in distinct.tolist()], dtype=np.int64)
+    if len(found) == 1:
+        spans, rows = found[0], np.broadcast_to(np.int64(0), (len(found[0]),))
+        ids = np.broadcast_to(whole.ids[0], (len(spans),))
+    else:
+        spans = np.concatenate(found) if found else np.zeros((0, 2), dtype=np.int32)
+        rows = np.repeat(np.arange(len(found), dtype=np.int64), counts)
+        ids = whole.ids[rows]
     return WindowSplit(
         whole.name,
-        whole.ids[rows],
-        steps[place.reshape(-1)],
+        ids,
+        _window_lengths(codec, spans),
         whole.encodings,
         whole.source,
         whole.empty + int((counts == 0).sum()),
@@ -185,6 +190,31 @@ def _windows(codec: Windows, whole: Split, role: Role) -> WindowSplit:
         spans=spans,
         record_ids=whole.ids,
     )
+
+
+def _narrow(spans: NDArray[np.int64]) -> NDArray[Any]:
+    """The same in half the memory, where they fit."""
+    return spans.astype(np.int32) if not len(spans) or int(spans.max()) < 2**31 else spans
+
+
+def _window_lengths(codec: Windows, spans: NDArray[Any]) -> NDArray[np.int64]:
+    """What is read of each window; those of one width are asked for once. Where all are alike it takes no memory."""
+    steps_of: dict[int, int] = {}
+    pieces = [spans[begin : begin + _WINDOWS_AT_ONCE] for begin in range(0, len(spans), _WINDOWS_AT_ONCE)]
+    for piece in pieces:
+        widths, first = np.unique(piece[:, 1] - piece[:, 0], return_index=True)
+        for width, (start, stop) in zip(widths.tolist(), piece[first].tolist(), strict=True):
+            if width not in steps_of:
+                steps_of[width] = codec.window_length(start, stop)
+    if len(set(steps_of.values())) == 1:
+        return np.broadcast_to(np.int64(next(iter(steps_of.values()))), (len(spans),))
+    known = np.array(sorted(steps_of), dtype=np.int64)
+    steps = np.array([steps_of[width] for width in known.tolist()], dtype=np.int64)
+    lengths = np.empty(len(spans), dtype=np.int64)
+    for number, piece in enumerate(pieces):
+        begin = number * _WINDOWS_AT_ONCE
+        lengths[begin : begin + len(piece)] = steps[np.searchsorted(known, piece[:, 1] - piece[:, 0])]
+    return lengths
 
 
 def _views(packed: Packed) -> list[Encoding]:

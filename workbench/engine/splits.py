@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.api import Record
-from workbench.engine.batching import TokenBudgetBatches, evaluation_plan
+from workbench.engine.batching import TokenBudgetBatches, equal_length, evaluation_plan
 from workbench.engine.sources import RecordSource
 from workbench.engine.streams import StreamBatches
 from workbench.nn.contract import Batch, Codec, CutsWindows, Encoding, Windows
@@ -62,12 +62,17 @@ class Split:
 
     def trial(self, tokens: int) -> NDArray[np.int64]:
         """A batch of middling length and at most about ``tokens`` steps, to try something on."""
+        if (longest := equal_length(self.lengths)) is not None:
+            first = len(self) // 2
+            return np.arange(first, min(len(self), first + max(1, tokens // max(1, longest))), dtype=np.int64)
         middle = np.argsort(self.lengths, kind="stable")[len(self) // 2 :]
         count = max(1, tokens // max(1, int(self.lengths[middle[0]])))
         return middle[:count].astype(np.int64)
 
     def largest(self, budget: int) -> NDArray[np.int64]:
         """The batch with the longest record: where memory would fail first."""
+        if (longest := equal_length(self.lengths)) is not None:
+            return np.arange(min(len(self), max(1, budget // max(1, longest))), dtype=np.int64)
         return evaluation_plan(self.lengths, budget)[0]
 
     def records(self, indices: NDArray[np.int64]) -> list[Record]:
@@ -91,12 +96,13 @@ class WindowSplit(Split):
 
     codec: Windows
     rows: NDArray[np.int64]
-    spans: NDArray[np.int64]
+    spans: NDArray[Any]
+    """(W, 2) start and stop, of 32 or 64 bits."""
     record_ids: NDArray[np.int64]
 
     def batch(self, codec: Codec, indices: NDArray[np.int64]) -> Batch:
         if isinstance(codec, CutsWindows):
-            return codec.collate_windows(self.encodings, self.rows[indices], self.spans[indices])
+            return codec.collate_windows(self.encodings, self.rows[indices], self.spans[indices].astype(np.int64))
         cut: Callable[[Encoding, int, int], Encoding] = self.codec.window
         rows, spans = self.rows[indices].tolist(), self.spans[indices].tolist()
         return codec.collate(
