@@ -28,6 +28,7 @@ SPEED: Mapping[str, tuple[str, str]] = {
     "trees": ("workbench.cli.benchmarks.tree_speed:measure", "recursive networks beside recursion node by node"),
     "loop": ("workbench.cli.benchmarks.tagger_speed:loop", "the training loop over the bare torch calls"),
     "store": ("workbench.cli.benchmarks.speed:store", "the dataset store with 100,000 sentences"),
+    "scale": ("workbench.cli.benchmarks.scale:measure", "memory of every task at a million records, in own processes"),
     "startup": ("workbench.cli.benchmarks.speed:startup", "from the command to the first paint of the window"),
     "kills": (
         "workbench.cli.benchmarks.speed:kills",
