@@ -32,7 +32,8 @@ def by_onednn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(products, "available", lambda: True)
     for limit in ("PIECE", "STEP", "ROWS"):
         monkeypatch.setattr(products, limit, 1)
-    monkeypatch.setattr(products, "PIECES", (4, 2))
+    monkeypatch.setattr(products, "UNITS", (4, 2))
+    monkeypatch.setattr(products, "LARGEST", 4)
     monkeypatch.setattr(products, "ROUND", 2)
     return asked
 

@@ -27,8 +27,10 @@ from torch.nn import functional
 
 from workbench.nn.functions import apply
 
-PIECES = (512, 256, 128, 64)
-"""Rows of a piece; what is left of a product is torch's own."""
+UNITS = (256, 128, 64)
+"""A piece has a multiple of so many rows, the first of these if it can; what is left of a product is torch's own."""
+LARGEST = 4096
+"""Rows of the largest piece."""
 PIECE = 1 << 23
 """Multiplications from which a piece is better had from oneDNN."""
 STEP = 1 << 21
@@ -102,10 +104,10 @@ def _pieces(count: int, first: Tensor, second: Tensor, work: int) -> list[int]:
     if not available() or torch.is_autocast_enabled("cpu"):
         return []
     found: list[int] = []
-    for size in PIECES:
-        if size * work >= PIECE:
-            found += [size] * (count // size)
-            count %= size
+    for unit in UNITS:
+        while (size := min(count, LARGEST) // unit * unit) * work >= PIECE:
+            found.append(size)
+            count -= size
     return found
 
 
