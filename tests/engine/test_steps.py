@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from workbench.api import WorkbenchError
 from workbench.engine.compose import compose, describe_model
 from workbench.engine.data import ListSource, encode_split
 from workbench.engine.evaluate import evaluation_mode, losses_of_records
+from workbench.engine.modes import spare_collections
 from workbench.engine.optim import AveragedWeights, Schedule, clip_gradients, decay_groups, scale_gradients
 from workbench.engine.threads import calibrate_threads
 from workbench.engine.training import train
@@ -181,3 +184,21 @@ def test_the_parameter_table_adds_up(model):
     assert description.parameters == sum(p.numel() for p in model.parameters())
     assert sum(layer["parameters"] for layer in description.layers) == description.parameters
     assert description.bytes > 4 * 4 * description.parameters
+
+
+def test_libraries_are_left_to_the_collector_once_and_what_comes_after_is_still_collected():
+    spare_collections()
+    before = gc.get_freeze_count()
+    assert before > 0
+    spare_collections()
+    assert gc.get_freeze_count() == before
+
+    class Ring:
+        pass
+
+    ring = Ring()
+    ring.itself = ring
+    gone = weakref.ref(ring)
+    del ring
+    gc.collect()
+    assert gone() is None

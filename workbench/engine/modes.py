@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -29,6 +30,18 @@ def evaluation_mode(model: Model) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+def spare_collections() -> None:
+    """Has the garbage collector leave out, once in a process, what is there before the first training.
+
+    That is some hundred thousand objects of imported libraries, in which there is nothing to collect; going through
+    them, as the collector does now and then, takes as long as a hundred steps of a small network. What trainings make
+    is collected as ever.
+    """
+    if not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -32,6 +32,7 @@ from workbench.engine.evaluate import Metrics
 from workbench.engine.footprint import refuse_too_large
 from workbench.engine.interrupted import START, digest, read_start
 from workbench.engine.loop import Service, Trainer
+from workbench.engine.modes import spare_collections
 from workbench.engine.notes import BY_STEPS, ONE_STEP, by_steps, one_step
 from workbench.engine.predict import parse_input
 from workbench.engine.threads import ThreadChoice, calibrate_threads
@@ -64,6 +65,7 @@ def train(
     being trained elsewhere, its folder cannot be written). An interrupt (Ctrl-C) leaves the run interrupted, resumable.
     """
     config = run.config
+    spare_collections()
     threads_before = torch.get_num_threads()
     with run.lock(), JournalWriter(run.journal_path, run.id) as journal:
         session = _Session(run, config, catalogue, journal, service, cache or _project_cache(run))
