@@ -61,3 +61,43 @@ def test_of_several_files_the_one_that_is_no_utf8_is_named(tmp_path, catalogue):
     assert isinstance(error, WorkbenchError)
     assert (error.file, error.line) == (str(other), 2)
     assert "not in UTF-8" in error.what
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("corpus.csv", "<!DOCTYPE html>\n<html><body>Please log in</body></html>\n", "web page"),
+        ("corpus.txt", "\n<html>\n<body>Not found</body></html>\n", "web page"),
+        ("corpus.tsv", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "Git LFS"),
+        ("corpus.parquet", "hello there\n", "not a Parquet file"),
+    ],
+)
+def test_what_a_server_gave_in_place_of_the_data_is_told(tmp_path, catalogue, name, content, what):
+    path = tmp_path / name
+    path.write_text(content)
+    assert importers(catalogue, path) == []
+    error = explain_unknown(catalogue, [path])
+    assert what in error.what
+    assert error.file == str(path)
+    assert error.fix
+
+
+def test_a_broken_tree_is_no_line_of_text(tmp_path, catalogue):
+    (path,) = write(tmp_path, trees__mrg="(3 (2 It) (4 (2 's\n(2 (2 a) (2 b))\n")
+    first = propose(catalogue, [path])[0]
+    assert first.importer.id == "bracketed"
+    stream = first.importer.factory.resolve()(path, first.importer.params(**first.options))
+    with pytest.raises(WorkbenchError) as caught:
+        list(stream)
+    assert caught.value.line == 1
+
+
+def test_a_series_with_a_date_that_is_none_is_still_one_and_its_line_is_told(tmp_path, catalogue):
+    days = [f"2024-02-{day:02},{day % 7}" for day in range(1, 31)]  # 30 February is none
+    (path,) = write(tmp_path, sales__csv="date,value\n" + "\n".join(days) + "\n")
+    first = propose(catalogue, [path])[0]
+    assert first.importer.id == "series"
+    with pytest.raises(WorkbenchError) as caught:
+        list(first.importer.factory.resolve()(path, first.importer.params(**first.options)))
+    assert caught.value.line == 31
+    assert "2024-02-30" in caught.value.what

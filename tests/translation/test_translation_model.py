@@ -111,6 +111,19 @@ def test_an_answer_begins_as_it_is_told_to(catalogue) -> None:
     assert [a.text for a in sampled[0]] == [a.text for a in sampled[1]]
 
 
+def test_a_beginning_the_model_does_not_know_stands_as_it_was_written(catalogue) -> None:
+    asker = predictor(model_of(catalogue))
+    answers = asker.predict(dates("test", 3), DecodeOptions(n_best=2, extra={"prefix": "Ω漢"}))
+    assert all(each.text.startswith("Ω漢") for answer in answers for each in (answer, *answer.n_best))
+
+
+def test_a_beginning_of_a_whole_book_is_refused(catalogue) -> None:
+    asker = predictor(model_of(catalogue))
+    with pytest.raises(WorkbenchError, match="beginning of the answer") as caught:
+        asker.predict(dates("test", 1), DecodeOptions(extra={"prefix": "1" * 100_000}))
+    assert caught.value.fix
+
+
 def test_an_empty_source_and_a_very_long_one_are_answered(catalogue) -> None:
     asker = predictor(model_of(catalogue, max_length=30))
     answers = asker.predict([TextPair(""), TextPair("9" * 5000)])

@@ -93,6 +93,8 @@ def propose(
         head = _head(path)
         if encoding:
             head = head.decode(encoding, errors="ignore").encode()
+        if _stand_in(head) is not None:
+            continue  # its lines could be read as texts or columns, but are nobody's data
         for importer in importers.values():
             try:
                 sniff: Sniff | None = importer.sniff.resolve()(head, path)
@@ -125,7 +127,8 @@ def propose(
 
 
 def explain_unknown(catalogue: Catalogue, paths: Sequence[Path]) -> WorkbenchError:
-    """Why :func:`propose` has no answer for ``paths``: nothing there, binary, or in an encoding that must be named.
+    """Why :func:`propose` has no answer for ``paths``: nothing there, binary, something else in the place of the data, or
+    in an encoding that must be named.
 
     An encoding is never guessed silently; the one a file seems to be in is offered in the words of the import.
     """
@@ -133,8 +136,10 @@ def explain_unknown(catalogue: Catalogue, paths: Sequence[Path]) -> WorkbenchErr
     known = ", ".join(importer.id for importer in catalogue.importers()) or "none"
     if not files:
         return WorkbenchError("There is no file in this folder.", fix="Check the path.", file=paths[0])
-    path = next((file for file in files if _undecodable(_head(file))), files[0])
+    path = next((file for file in files if _undecodable(head := _head(file)) or _stand_in(head)), files[0])
     head = _head(path)
+    if (told := _stand_in(head)) is not None:
+        return WorkbenchError(told[0], why=told[1], fix=told[2], file=path, line=1)
     marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     if not head.removeprefix(codecs.BOM_UTF8).strip():
         return WorkbenchError(
@@ -172,9 +177,34 @@ def explain_unknown(catalogue: Catalogue, paths: Sequence[Path]) -> WorkbenchErr
             file=path,
             line=head.count(b"\n", 0, error.start) + 1,
         )
+    if path.suffix.lower() == ".parquet" and not head.startswith(b"PAR1"):
+        return WorkbenchError(
+            "This is not a Parquet file, though it is named so.",
+            why="A Parquet file begins with PAR1.",
+            fix="Get the file once more, or name it after what it holds.",
+            file=path,
+        )
     return WorkbenchError(
         "No importer knows what this file is.", fix=f"Name one with --importer. There are: {known}.", file=path
     )
+
+
+def _stand_in(head: bytes) -> tuple[str, str, str] | None:
+    """What, why and what to do where a file holds what a server gave in the place of the data; None for others."""
+    start = head[:200].removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return (
+            "This is a web page, not the data.",
+            "A server that asks for a login, or does not have the file, answers with a page under the file's name.",
+            "Open the address in a browser and save the data itself; if the page is the text you mean, name --importer.",
+        )
+    if start.startswith(b"version https://git-lfs.github.com/"):
+        return (
+            "This is a pointer of Git LFS, not the data.",
+            "The repository keeps the file elsewhere; here stand only its name and size.",
+            "Run git lfs pull where it came from, or download the file itself.",
+        )
+    return None
 
 
 def _undecodable(head: bytes) -> bool:

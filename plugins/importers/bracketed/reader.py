@@ -14,6 +14,8 @@ from workbench.api.trees import parse_bracketed
 
 LONGEST_TREE = 1 << 20
 """Characters after which a bracket is taken to be unclosed: the rest of a file is not one tree."""
+_ENDINGS = (".mrg", ".ptb", ".tree", ".trees", ".psd")
+"""Names that only files of trees have."""
 LAYER = {"node": {"kind": "label"}}
 
 
@@ -144,5 +146,8 @@ def sniff(head: bytes, path: Path) -> Sniff | None:
     try:
         parse_bracketed("\n".join(piece))
     except ValueError:
+        if path.suffix.lower() in _ENDINGS:
+            # Whoever brings a broken tree is to be told its line, and not to find its brackets as words of a text.
+            return Sniff(0.6, "Bracketed trees by its name, but the first is not whole.", {"layout": "line"})
         return None
     return Sniff(0.9, f"It begins with a bracketed tree over {len(piece)} lines.", {"layout": "spread"})

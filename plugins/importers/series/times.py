@@ -18,6 +18,8 @@ TIME_NAMES = frozenset(
 )  # fmt: skip
 PARTS = ("year", "month", "day", "hour", "minute")
 """Columns that tell a time together."""
+MOSTLY_DATES = 0.9
+"""The share of cells that must be dates for a column to be one of times, the others being mistakes in it."""
 DAY = 86_400_000_000_000
 _FREQUENCIES = {
     1_000_000_000: "s",
@@ -92,13 +94,19 @@ def _month_first(cells: Sequence[str]) -> bool:
 
 
 def looks_like_time(cells: Sequence[str]) -> Clock | None:
-    """The clock of some cells that are dates, or rising whole numbers; None for others."""
-    known = [cell for cell in cells if cell.strip()]
+    """The clock of some cells that are dates, or rising whole numbers; None for others.
+
+    A few among many dates may be none: whoever brings a column with 30 February is to be told its line, and not that
+    nobody knows what the file is.
+    """
+    known = [cell for cell in cells if cell.strip()][:200]
     if len(known) < 2:
         return None
-    found = parse_times(known[:200])
+    found = parse_times(known)
     if isinstance(found, int):
-        return None
+        month_first = _month_first(known)
+        dates = sum(_one(cell.strip(), month_first) is not None for cell in known)
+        return "datetime" if dates >= MOSTLY_DATES * len(known) else None
     clock, times = found
     if clock == "ordinal" and not bool((np.diff(times) > 0).all()):
         return None

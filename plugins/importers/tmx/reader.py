@@ -92,7 +92,7 @@ class TmxStream:
         if source is not None and target is not None and source.strip() and target.strip():
             return TextPair(source, target)
         missing = " and ".join(
-            self.format[side]
+            self.format[side] or f"the {side} language"
             for side, text in zip(("source", "target"), texts, strict=True)
             if text is None or not text.strip()
         )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from workbench_plugins.tasks.translation.codec import TranslationCodec
 from workbench_plugins.tasks.translation.params import TranslationParams
 
-from workbench.api import Alternative, TextPair, Translation
+from workbench.api import Alternative, TextPair, Translation, WorkbenchError
 from workbench.nn.contract import Batch, DecodeOptions, EncoderDecoder, Parts
 from workbench.nn.decoding import DecoderStepper, Decoding, Hypothesis, Symbols, copy_unknowns, decode
 from workbench.nn.text import END, PAD, START, UNKNOWN, Piece
@@ -41,12 +41,16 @@ class Writer:
             "keys": [zlib.crc32(pair.source.encode()) for pair in pairs],
             "max_lengths": [self._bound(codec, int(length)) for length in batch.lengths.tolist()],
         }
+        forced: list[str] = []
         if prefix := str(options.extra.get("prefix") or ""):
+            forced = [piece.symbol for piece in codec.target.pieces(prefix)]
+            _check_length(len(forced), codec)
             known["prefixes"] = [codec.target_ids(prefix).tolist()] * len(pairs)
         begun = stepper.start(network.read(inputs.source, batch.lengths), **known)
         found = decode(stepper, begun, chosen, SYMBOLS)
         answers = [
-            self._answer(codec, each, pair, options.probabilities) for each, pair in zip(found, pairs, strict=True)
+            self._answer(codec, each, pair, options.probabilities, forced)
+            for each, pair in zip(found, pairs, strict=True)
         ]
         if len(answers) == 1:
             self._written = (answers[0].text, found[0][0].tokens)
@@ -82,11 +86,16 @@ class Writer:
         return min(self.params.max_length, finer * (3 * source_length + 20))
 
     def _answer(
-        self, codec: TranslationCodec, hypotheses: Sequence[Hypothesis], pair: TextPair, full: bool
+        self,
+        codec: TranslationCodec,
+        hypotheses: Sequence[Hypothesis],
+        pair: TextPair,
+        full: bool,
+        forced: Sequence[str] = (),
     ) -> Translation:
         best = hypotheses[0]
         pieces = codec.source.pieces(pair.source)[: codec.max_length - 1]
-        texts = [self._symbols(codec, one, pieces) for one in hypotheses]
+        texts = [self._symbols(codec, one, pieces, forced) for one in hypotheses]
         if not full:
             return Translation(text=codec.target.join(texts[0]), tokens=_shown(texts[0]), score=best.score)
         attention = None
@@ -107,12 +116,26 @@ class Writer:
             n_best=tuple(others) if len(others) > 1 else (),
         )
 
-    def _symbols(self, codec: TranslationCodec, written: Hypothesis, pieces: Sequence[Piece]) -> list[str]:
+    def _symbols(
+        self, codec: TranslationCodec, written: Hypothesis, pieces: Sequence[Piece], forced: Sequence[str]
+    ) -> list[str]:
         symbols = _symbols(codec, written.tokens)
         if self.params.copy_unknown and UNKNOWN in written.tokens:
             source = [piece.symbol for piece in pieces]
-            return list(copy_unknowns(symbols, codec.target.symbols[UNKNOWN], written.attention, source))
-        return symbols
+            symbols = list(copy_unknowns(symbols, codec.target.symbols[UNKNOWN], written.attention, source))
+        # What was asked for stands there as it was written, the model may know it or not.
+        known = forced[: len(symbols)]
+        return [*known, *symbols[len(known) :]]
+
+
+def _check_length(symbols: int, codec: TranslationCodec) -> None:
+    """:class:`WorkbenchError` for a prefix longer than any sentence the model reads: it would be read step by step."""
+    if symbols > codec.max_length:
+        raise WorkbenchError(
+            f"The beginning of the answer has {symbols:,} symbols; this model takes {codec.max_length:,} at most.",
+            why="Every answer is written after it, one symbol at a time.",
+            fix="Give only the first words of the answer.",
+        )
 
 
 def _symbols(codec: TranslationCodec, ids: Iterable[int]) -> list[str]:
