@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +29,7 @@ from workbench.shell.stages.model.stage import boxes_of
 from workbench.shell.stages.model_layers import StackLayer
 from workbench.shell.stages.train import TrainStage
 from workbench.shell.stages.train.data import Curves
+from workbench.shell.stages.train.pinned import NOTHING_PINNED, PinnedCard
 from workbench.shell.stages.use import UseStage
 from workbench.shell.stages.use.stage import NOT_TYPED, UNASKED
 from workbench.shell.theme import Theme
@@ -264,3 +266,33 @@ def test_a_card_grows_with_its_text(qtbot: QtBot) -> None:
     font.setPointSizeF(2.4 * font.pointSizeF())
     card.setFont(font)
     assert card.width() > 400
+
+
+def test_what_is_pinned_in_use_is_answered_in_the_next_training(
+    qtbot: QtBot,
+    session: Session,
+    fake_run: SimpleNamespace,
+    open_project: Callable[[int], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    of_task(session, monkeypatch, record="tagged_tokens", parse_input="somewhere")
+    open_project(20)
+    session.set_draft(task="tagging", architecture="lstm")
+    fake_run.config.inputs = ()
+    stage = shown(qtbot, UseStage(session))
+    card = PinnedCard(session)
+    qtbot.addWidget(card)
+    choose_run(session, fake_run)
+    card.restart()
+    assert card._note.text() == NOTHING_PINNED
+    assert not stage.pin_button.isEnabled()
+    stage.input.setPlainText("John lives here\n\nMary too")
+    with qtbot.waitSignal(session.notice) as told:
+        stage.pin_button.click()
+    assert "these 2 lines" in told.args[0]
+    assert session.config is not None
+    assert session.config.inputs == ("John lives here", "Mary too")
+    fake_run.config.task.id = "other"
+    with qtbot.waitSignal(session.notice) as told:
+        stage.pin()
+    assert "another task" in told.args[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from workbench.api import TokenLabels
+from workbench.api import TokenLabels, WorkbenchError
 from workbench.api.events import SamplePrediction
 from workbench.shell.plugin_frame import PluginFrame
 from workbench.shell.session import Session
@@ -16,6 +16,8 @@ from workbench.shell.stages.plugin_views import plugin_view
 from workbench.shell.widgets import Card, FlowText, Muted, Piece, ScrollColumn
 
 MAXIMUM_INPUTS = 5
+PINNED = "What is pinned for this run is answered here as it gets better."
+NOTHING_PINNED = "Nothing is pinned for this run. What you pin in Use is answered here while the next one learns."
 
 
 class PinnedCard(Card):
@@ -34,7 +36,7 @@ class PinnedCard(Card):
         self._list = QVBoxLayout(holder)
         self._list.setContentsMargins(0, 0, 4, 0)
         self._list.setSpacing(6)
-        self._note = Muted("What is pinned for this run is answered here as it gets better.")
+        self._note = Muted(PINNED)
         self._before = Muted("")
         self._before_text = FlowText()
         self._list.addWidget(self._note)
@@ -53,6 +55,7 @@ class PinnedCard(Card):
         self._views.clear()
         self._captions.clear()
         self._first, self._kind = None, ""
+        self._note.setText(PINNED if self.session.run is None or self._pinned() else NOTHING_PINNED)
         self._note.show()
         self._before.hide()
         self._before_text.hide()
@@ -87,9 +90,16 @@ class PinnedCard(Card):
 
     def _inputs(self, count: int) -> list[str]:
         """The texts that were pinned, where each has its own answer."""
-        run = self.session.run
-        texts = list(getattr(run.config, "inputs", ())) if run is not None else []
+        texts = self._pinned()
         return texts if len(texts) == count else [""] * count
+
+    def _pinned(self) -> list[str]:
+        """What was pinned for the selected run; nothing where its configuration cannot be read."""
+        run = self.session.run
+        try:
+            return list(getattr(run.config, "inputs", ())) if run is not None else []
+        except WorkbenchError:
+            return []
 
     def _make_view(self, kind: str) -> QWidget:
         contribution = self.session.catalogue.inference_view(kind)

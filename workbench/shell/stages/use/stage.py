@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 TYPING_PAUSE_MS = 250
 ALTERNATIVES = 5
+MOST_PINNED = 5
 PLACEHOLDER = "Type or paste an input, one a line; the answer follows as you type."
 NOT_TYPED = "This task takes no typed input: have it answer the records of a file, below."
 UNASKED = "Type above, and the answer appears here."
@@ -99,6 +100,10 @@ class UseStage(Stage):
         self.readings.setToolTip("How many answers to compute for each input, the most probable first")
         self.readings.valueChanged.connect(lambda _value: self.ask())
         self.input_card = Card("Ask the model")
+        self.pin_button = Button(
+            "Pin", kind="quiet", on_click=self.pin, tip="Have the next training answer these lines while it learns"
+        )
+        self.input_card.header.addWidget(self.pin_button)
         self.input_card.header.addWidget(self.readings)
         self.input_card.body.addWidget(self.input)
         self.results = ResultList(session)
@@ -218,6 +223,8 @@ class UseStage(Stage):
             words = _PLACEHOLDERS[record]
         self.input.setPlaceholderText(words if typed else NOT_TYPED)
         self.input.setEnabled(typed)
+        self.pin_button.setVisible(typed)
+        self.pin_button.setEnabled(bool(self.texts()))
         self.unasked.setText(UNASKED if typed else NOT_TYPED)
 
     def _prefill(self) -> None:
@@ -245,6 +252,19 @@ class UseStage(Stage):
 
     def _typed(self) -> None:
         self._pause.start()
+        self.pin_button.setEnabled(bool(self.texts()))
+
+    def pin(self) -> None:
+        """What is typed is answered after each epoch of the next training."""
+        session, texts = self.session, tuple(self.texts()[:MOST_PINNED])
+        if not texts or session.run is None:
+            return
+        if session.config is None or session.config.task.id != session.run.config.task.id:
+            session.notify("The next training learns another task; choose this run's dataset and task first.")
+            return
+        session.set_draft(inputs=texts)
+        lines = "this line" if len(texts) == 1 else f"these {len(texts)} lines"
+        session.notify(f"Pinned: the next training answers {lines} while it learns.")
 
     def _events(self, events: list[Event]) -> None:
         if any(isinstance(event, RunFinished) for event in events):
