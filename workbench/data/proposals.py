@@ -127,8 +127,8 @@ def propose(
 
 
 def explain_unknown(catalogue: Catalogue, paths: Sequence[Path]) -> WorkbenchError:
-    """Why :func:`propose` has no answer for ``paths``: nothing there, binary, something else in the place of the data, or
-    in an encoding that must be named.
+    """Why :func:`propose` has no answer for ``paths``: nothing there, binary, something else in the place of the
+    data, or in an encoding that must be named.
 
     An encoding is never guessed silently; the one a file seems to be in is offered in the words of the import.
     """
@@ -196,7 +196,7 @@ def _stand_in(head: bytes) -> tuple[str, str, str] | None:
         return (
             "This is a web page, not the data.",
             "A server that asks for a login, or does not have the file, answers with a page under the file's name.",
-            "Open the address in a browser and save the data itself; if the page is the text you mean, name --importer.",
+            "Open the address in a browser and save the data itself; if you mean the page, name --importer.",
         )
     if start.startswith(b"version https://git-lfs.github.com/"):
         return (
