@@ -108,7 +108,7 @@ LOADS: Mapping[str, Load] = {
     "language_modelling": Load("language_modelling", 100_000_000, "text", ".txt", write_running, {"unit": "line"},
                                params={**_SMALL, "units": "words"}),
     "forecasting": Load("forecasting", 10_000_000, "series", ".csv", write_series,
-                        params={"lookback": 96, "horizon": 24, "stride": 1}),
+                        params={"lookback": 96, "horizon": 24, "stride": 1, "evaluation_stride": 500}),
 }  # fmt: skip
 
 
