@@ -17,6 +17,8 @@ from pytestqt.qtbot import QtBot
 from workbench.api import LayerTrace, Panel, Ref, Report, Sample, Trace
 from workbench.api.events import EpochMetrics
 from workbench.api.events import Warning as RunWarning
+from workbench.api.params import describe
+from workbench.host import load_plugins
 from workbench.shell.panels import PanelCard
 from workbench.shell.plots.tree_view import READABLE_ZOOM, TreeView
 from workbench.shell.plots.unrolled import UnrolledView
@@ -35,6 +37,7 @@ from workbench.shell.stages.use.stage import NOT_TYPED, UNASKED
 from workbench.shell.theme import Theme
 from workbench.shell.welcome import SampleCard
 from workbench.shell.widgets import ErrorCard
+from workbench.shell.widgets.params_form import help_text
 from workbench.testing.fakes import FakeWorker
 
 
@@ -296,3 +299,20 @@ def test_what_is_pinned_in_use_is_answered_in_the_next_training(
     with qtbot.waitSignal(session.notice) as told:
         stage.pin()
     assert "another task" in told.args[0]
+
+
+def test_help_writes_a_choice_as_its_box_does() -> None:
+    catalogue = load_plugins().catalogue
+    every = [spec for one in catalogue.architectures() for spec in describe(one.params)]
+    specs = [spec for spec in every if any("_" in choice for choice in spec.choices)]
+    assert specs
+    for spec in specs:
+        assert not any("_" in choice and choice in help_text(spec) for choice in spec.choices)
+
+
+def test_the_gradient_of_a_tree_goes_down_it(qtbot: QtBot, session: Session) -> None:
+    stage = shown(qtbot, ExplainStage(session))
+    stage.show_trace(trace_of(("a", "b", "c"), parents=np.array([2, 2, -1])))
+    assert stage.view.details.tabText(0) == "Gradient down the tree"
+    stage.show_trace(trace_of(("a", "b")))
+    assert stage.view.details.tabText(0) == "Gradient through time"

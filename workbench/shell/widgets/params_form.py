@@ -140,4 +140,7 @@ def help_text(spec: ParamSpec) -> str:
     if spec.typical:
         unit = f" {spec.unit}" if spec.unit and spec.unit not in spec.typical else ""
         parts.append(f"Typical: {spec.typical}{unit}.")
-    return " ".join(part for part in parts if part)
+    text = " ".join(part for part in parts if part)
+    for choice in spec.choices:  # written as the box writes them
+        text = text.replace(choice, choice.replace("_", " "))
+    return text

@@ -76,6 +76,7 @@ class LowerTabs(PageTabs):
         self.setTabVisible(self._cell_tab, diagram is not None)
         self._say(self.equations.lit)
         tree = trace.parents is not None
+        self.setTabText(0, "Gradient down the tree" if tree else "Gradient through time")
         self.setTabVisible(self._unrolled_tab, not tree)
         if not tree:
             self.unrolled.show_unrolled(unrolled_trace(trace), "")
