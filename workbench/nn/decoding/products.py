@@ -15,18 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from workbench.nn.products import available as available
+
 LEAST = 1 << 22
 """Multiplications of a product that is worth it. (The first of new sizes makes its kernel, which takes some 0.3 ms.)"""
 LARGE, SOME = 1 << 18, 1 << 13
 """Values of a softmax that is given memory to keep, and of a tanh that is worth more calls."""
 PLAIN = (Tensor, nn.Parameter)
-
-
-def available() -> bool:
-    """Whether this torch has the kernel: on x86, built with oneDNN."""
-    if not torch._C._has_mkldnn or not torch.backends.mkldnn.enabled:
-        return False
-    return hasattr(torch.ops.mkldnn, "_linear_pointwise") and "AVX" in torch.backends.cpu.get_cpu_capability()
 
 
 def largest_matrix(modules: Iterable[nn.Module]) -> int:
@@ -90,8 +85,13 @@ def _is_plain(tensor: Tensor) -> bool:
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    found: Tensor = torch.ops.mkldnn._linear_pointwise.default(x, weight, bias, "none", [], "")
-    return found
+    """For every new number of rows a kernel is made and kept: x is filled up to one of sixteen sizes an octave."""
+    count = len(x)
+    unit = max(8, 1 << max(0, count.bit_length() - 5))
+    missing = -count % unit
+    filled = functional.pad(x, (0, 0, 0, missing)) if missing else x
+    found: Tensor = torch.ops.mkldnn._linear_pointwise.default(filled, weight, bias, "none", [], "")
+    return found[:count] if missing else found
 
 
 def _tanh_(x: Tensor) -> Tensor:
