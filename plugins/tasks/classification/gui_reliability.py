@@ -246,6 +246,8 @@ class ReliabilityPanel(QWidget):
         self.diagram.show_bins(bins)
         if not bins:
             return
+        # room for a second line, so that nothing moves while bins are pointed at
+        self.value.setMinimumHeight(2 * self.value.fontMetrics().lineSpacing())
         error = float(metrics.get("calibration_error", math.nan))
         sure = sum(one.count * one.probability for one in bins) / sum(one.count for one in bins)
         right = sum(one.count * one.right for one in bins) / sum(one.count for one in bins)
