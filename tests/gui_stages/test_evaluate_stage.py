@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -104,6 +105,13 @@ def test_what_was_measured_before_is_shown(stage: EvaluateStage, fake_run: Simpl
     (folder / "validation.json").write_text("{")
     stage.activated()
     assert stage.state() == "problem"
+
+
+def test_what_a_report_notes_stands_beside_its_counts(stage: EvaluateStage) -> None:
+    stage.show_report(replace(REPORT, protocol={"note": "1 text has a label that training lacks: odd."}))
+    assert "training lacks: odd" in stage.status.text()
+    stage.show_report(REPORT)
+    assert "odd" not in stage.status.text()
 
 
 def test_a_cell_filters_the_errors(qtbot: Any, stage: EvaluateStage) -> None:

@@ -68,7 +68,7 @@ class Teller(ABC):
             self.line(event.state)
         elif isinstance(event, RunFinished):
             metrics = format_metrics(event.metrics)
-            best = f", best epoch {event.best_epoch}: {metrics}" if event.best_epoch else ""
+            best = f", best epoch {event.best_epoch}{f': {metrics}' if metrics else ''}" if event.best_epoch else ""
             self.line(f"{event.reason.replace('_', ' ')} after {event.seconds:.1f} s{best}")
 
     @abstractmethod

@@ -256,6 +256,8 @@ def _show_report(context: CliContext, report: Report) -> None:
     console.print(f"{report.split}: {report.n_records:,} records, {report.n_tokens:,} tokens", markup=False)
     for name, value in report.metrics.items():
         console.print(f"  {name}: {value:.4f}", markup=False)
+    if note := (report.protocol or {}).get("note"):
+        console.print(f"Note: {note}", markup=False, soft_wrap=True)
     if not report.table:
         return
     table = Table(box=None, pad_edge=False)

@@ -91,9 +91,7 @@ class EvaluateStage(Stage):
         self.matrix = ConfusionMatrix(session.theme)
         self.matrix_card = Card("Confusion", subtitle="click a cell to filter")
         self.matrix_card.body.addWidget(_scrolling(self.matrix))
-        self.errors = ErrorBrowser(
-            session.theme, record_of=record_reader(session), make_view=view_maker(session)
-        )
+        self.errors = ErrorBrowser(session.theme, record_of=record_reader(session), make_view=view_maker(session))
         self.errors_card = Card("Errors", subtitle="worst first")
         self.clear_button = Button("Show all", kind="quiet", on_click=lambda: self.matrix.choose(None))
         self.clear_button.hide()
@@ -333,7 +331,9 @@ class EvaluateStage(Stage):
         self.export_button.setEnabled(True)
         record = self._record_kind()
         counted = units_of(record)
-        self.status.setText(f"{report.split}: {report.n_records:,} {counted[0]}, {report.n_tokens:,} {counted[1]}")
+        note = (report.protocol or {}).get("note", "")  # what whoever reads the figures must know
+        told = f"{report.split}: {report.n_records:,} {counted[0]}, {report.n_tokens:,} {counted[1]}"
+        self.status.setText(f"{told}. {note}" if note else told)
         self.types_card.set_title("Beside the simple methods" if record == Series.KIND else "By type")
         protocol = "; ".join(f"{name}: {value}" for name, value in (report.protocol or {}).items())
         self.status.setToolTip(protocol)
