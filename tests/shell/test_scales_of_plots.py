@@ -61,3 +61,15 @@ def test_one_validation_an_epoch_stands_at_its_number() -> None:
     curves = Curves()
     curves.add([epoch(1, 50, 2.0), epoch(2, 100, 1.9), epoch(3, 150, 1.8)])
     assert curves.by_epoch(curves.metrics["perplexity"]) == pytest.approx([1.0, 2.0, 3.0])
+
+
+def test_a_share_of_one_is_seen_whole_below_the_edge(qtbot: QtBot) -> None:
+    canvas = Canvas("Accuracy", theme=Theme("light"))
+    qtbot.addWidget(canvas)
+    canvas.resize(400, 200)
+    canvas.highest = 1.0
+    canvas.set_line("one", np.arange(4.0), np.array([0.6, 0.9, 1.0, 1.0]))
+    canvas.show()
+    canvas.fit()
+    _, (_, top) = canvas.item.getViewBox().viewRange()
+    assert 1.0 < top < 1.02

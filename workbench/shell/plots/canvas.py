@@ -38,6 +38,8 @@ class _Line:
 
 
 _AHEAD = 0.1
+EDGE = 0.02
+"""Room above the highest value there can be, as a part of the range."""
 
 
 def _fits(low: float, high: float, seen_low: float, seen_high: float) -> bool:
@@ -342,7 +344,10 @@ class Canvas(QWidget):
         if self.log_y:
             return low, high
         low = low if self.lowest is None else max(low, self.lowest)
-        return low, high if self.highest is None else max(min(high, self.highest), low + 1e-9)
+        if self.highest is None:
+            return low, high
+        edge = self.highest + EDGE * (self.highest - low)  # a line along the bound is seen whole
+        return low, max(min(high, edge), low + 1e-9)
 
     def _label_share(self, lines: list[_Line]) -> float:
         """Room to the right of the last point for the widest label, as a share of the x range."""
