@@ -88,6 +88,18 @@ def product(rows: Tensor, matrix: Tensor, bias: Tensor | None = None) -> Tensor:
     return found
 
 
+def filled_linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """``rows`` (N, K) times the transposed ``weight`` (M, K) by oneDNN, where autograd records nothing.
+
+    For rows whose number changes from call to call, as in writing: filled up to one of sixteen sizes an octave.
+    """
+    count = len(rows)
+    unit = max(ROUND, 1 << max(0, count.bit_length() - 5))
+    missing = -count % unit
+    found = _by_onednn(functional.pad(rows, (0, 0, 0, missing)) if missing else rows, weight, bias)
+    return found[:count] if missing else found
+
+
 def add_outer(total: Tensor, left: Tensor, right: Tensor) -> Tensor:
     """``total`` (M, K) += Σₙ ``left`` (N, M)ₙ ⊗ ``right`` (N, K)ₙ, where autograd records nothing."""
     done = 0

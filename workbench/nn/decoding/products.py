@@ -16,6 +16,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from workbench.nn.products import available as available
+from workbench.nn.products import filled_linear
 
 LEAST = 1 << 22
 """Multiplications of a product that is worth it. (The first of new sizes makes its kernel, which takes some 0.3 ms.)"""
@@ -45,7 +46,7 @@ class StepProducts(TorchFunctionMode):
     ) -> Any:
         if not kwargs:
             if func is functional.linear and len(args) == 3 and _suits(args[0], args[1]):
-                return _linear(*args)
+                return filled_linear(*args)
             if func is torch.lstm_cell and len(args) == 6 and _suits(args[0], args[2], args[3]):
                 return _lstm(*args)
             if func is torch.gru_cell and len(args) == 6 and _suits(args[0], args[2], args[3]):
@@ -63,12 +64,7 @@ class StepProducts(TorchFunctionMode):
 
 
 def _is_large(scores: Tensor, dim: int) -> bool:
-    return (
-        scores.dim() == 2
-        and dim in (1, -1)
-        and scores.numel() >= LARGE
-        and _is_plain(scores)
-    )
+    return scores.dim() == 2 and dim in (1, -1) and scores.numel() >= LARGE and _is_plain(scores)
 
 
 def _suits(x: Tensor, *weights: Tensor) -> bool:
@@ -84,16 +80,6 @@ def _is_plain(tensor: Tensor) -> bool:
     return tensor.dtype == torch.float32 and tensor.device.type == "cpu"
 
 
-def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """For every new number of rows a kernel is made and kept: x is filled up to one of sixteen sizes an octave."""
-    count = len(x)
-    unit = max(8, 1 << max(0, count.bit_length() - 5))
-    missing = -count % unit
-    filled = functional.pad(x, (0, 0, 0, missing)) if missing else x
-    found: Tensor = torch.ops.mkldnn._linear_pointwise.default(filled, weight, bias, "none", [], "")
-    return found[:count] if missing else found
-
-
 def _tanh_(x: Tensor) -> Tensor:
     """In place, as 2 σ(2x) - 1: to the last digits of 1 the same, and torch's sigmoid is ten times as fast."""
     return x.mul_(2.0).sigmoid_().mul_(2.0).sub_(1.0)
@@ -103,7 +89,7 @@ def _lstm(
     x: Tensor, state: tuple[Tensor, Tensor], weight_x: Tensor, weight_h: Tensor, bias_x: Tensor, bias_h: Tensor
 ) -> tuple[Tensor, Tensor]:
     hidden, cell = state
-    gates = _linear(x, weight_x, bias_x).add_(_linear(hidden, weight_h, bias_h))
+    gates = filled_linear(x, weight_x, bias_x).add_(filled_linear(hidden, weight_h, bias_h))
     size = hidden.shape[1]
     admit, keep = gates[:, : 2 * size].sigmoid_().chunk(2, 1)
     candidate, emit = _tanh_(gates[:, 2 * size : 3 * size]), gates[:, 3 * size :].sigmoid_()
@@ -113,7 +99,7 @@ def _lstm(
 
 def _gru(x: Tensor, hidden: Tensor, weight_x: Tensor, weight_h: Tensor, bias_x: Tensor, bias_h: Tensor) -> Tensor:
     size = hidden.shape[1]
-    of_x, of_h = _linear(x, weight_x, bias_x), _linear(hidden, weight_h, bias_h)
+    of_x, of_h = filled_linear(x, weight_x, bias_x), filled_linear(hidden, weight_h, bias_h)
     reset, update = of_x[:, : 2 * size].add_(of_h[:, : 2 * size]).sigmoid_().chunk(2, 1)
     candidate = _tanh_(of_x[:, 2 * size :].add_(of_h[:, 2 * size :].mul_(reset)))
     return (hidden - candidate).mul_(update).add_(candidate)
