@@ -18,6 +18,7 @@ from workbench.shell.sdk import PanelContext
 from workbench.shell.session import Session
 from workbench.shell.stages.plugin_views import read_file
 from workbench.shell.stages.use import UseStage
+from workbench.shell.stages.use.result_list import MOST_SHOWN
 from workbench.testing.fakes import FakeWorker
 
 HERE = __name__
@@ -37,7 +38,7 @@ class Wishful(QWidget):
         self.shown: Any = None
 
     def options(self) -> dict[str, int]:
-        return {"beam": self.beam}
+        return {"beam": self.beam, "explain": True}
 
     def show_result(self, result: Any) -> None:
         self.shown = result
@@ -154,6 +155,19 @@ def test_its_options_are_sent_and_a_change_asks_anew(
     view.options_changed.emit()
     qtbot.waitUntil(lambda: view.shown["text"] == "one with 5")
     assert worker.jobs[-1]["options"]["alternatives"] == 5
+
+
+def test_a_paste_of_more_lines_than_are_shown_is_answered_without_reasons(
+    qtbot: Any, stage: UseStage, choose: Callable[[str], None], worker: FakeWorker
+) -> None:
+    choose("wishful")
+    stage.input.setPlainText("a line\n" * MOST_SHOWN)
+    qtbot.waitUntil(lambda: len(stage.results.results) == MOST_SHOWN)
+    assert worker.jobs[-1]["options"]["explain"] is True
+    stage.input.setPlainText("a line\n" * (MOST_SHOWN + 1))
+    qtbot.waitUntil(lambda: len(stage.results.results) == MOST_SHOWN + 1)
+    assert "explain" not in worker.jobs[-1]["options"]
+    assert worker.jobs[-1]["options"]["beam"] == 1
 
 
 def test_several_answers_carry_what_was_asked(qtbot: Any, stage: UseStage, choose: Callable[[str], None]) -> None:

@@ -26,7 +26,7 @@ from workbench.shell.stages.base import Stage, StageState
 from workbench.shell.stages.model_state import has_model, is_live, model_title, say_why_empty, summary_of
 from workbench.shell.stages.use.file_card import FileCard
 from workbench.shell.stages.use.own_page import OwnPage
-from workbench.shell.stages.use.result_list import ResultList
+from workbench.shell.stages.use.result_list import MOST_SHOWN, ResultList
 from workbench.shell.widgets import Button, Card, EmptyState, Muted, ProblemSlot, Text
 
 if TYPE_CHECKING:
@@ -300,7 +300,7 @@ class UseStage(Stage):
                 "job": "predict",
                 "run": str(run.path),
                 "texts": texts,
-                "options": {"n_best": self.readings.value(), "alternatives": ALTERNATIVES, **self._wishes()},
+                "options": {"n_best": self.readings.value(), "alternatives": ALTERNATIVES, **self._wishes(len(texts))},
                 "live": is_live(self.session),
             },
             self._answered,
@@ -308,10 +308,16 @@ class UseStage(Stage):
         )
         self.state_changed.emit()
 
-    def _wishes(self) -> dict[str, Any]:
-        """What the view wants to be sent with a question."""
+    def _wishes(self, asked: int) -> dict[str, Any]:
+        """What the view wants to be sent with a question of ``asked`` lines.
+
+        What an answer rests on costs far more than the answer: it is not asked for where most would not be shown.
+        """
         options = getattr(self._view, "options", None)
-        return dict(options()) if callable(options) else {}
+        wishes = dict(options()) if callable(options) else {}
+        if asked > MOST_SHOWN:
+            wishes.pop("explain", None)
+        return wishes
 
     def _answered(self, value: Mapping[str, Any]) -> None:
         self._handle = None
