@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,8 @@ from workbench_plugins.tasks.language_modelling.gui_surprise import SurpriseText
 from workbench_plugins.tasks.language_modelling.result import Continuation, LanguageModelResult
 
 from workbench.api import WorkbenchError
-from workbench.shell.sdk import PanelContext
+from workbench.nn.text import Tokeniser
+from workbench.shell.sdk import Button, PanelContext
 from workbench.shell.theme import Theme
 
 RESULT = LanguageModelResult(
@@ -178,3 +180,30 @@ def test_elsewhere_it_shows_what_was_written_or_what_surprised(qtbot):
     assert not view.continuation.isVisible()
     view.show_result(None)
     view.ask()
+
+
+def test_the_vocabulary_stands_where_the_answers_do_until_it_is_put_away(qtbot, model, tmp_path):
+    tokeniser = Tokeniser.fit("bpe", ["a house, a mouse, a housemouse"] * 3, size=40)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "codec.json").write_text(json.dumps({"codec": {"tokeniser": tokeniser.to_json()}}))
+    run = SimpleNamespace(config=SimpleNamespace(inputs=("the cat",)), path=tmp_path)
+    context = PanelContext(
+        theme=Theme("light"), notify=lambda _: None, run=lambda: run, predict=model.predict, settings={"place": "use"}
+    )
+    view = LanguageModelView(context)
+    qtbot.addWidget(view)
+    view.resize(1000, 650)
+    view.show()
+    button = next(each for each in view.findChildren(Button) if each.text() == "Vocabulary…")
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    vocabulary = view.vocabulary
+    assert vocabulary.isVisible()
+    assert not view.surprise.isVisible()
+    assert vocabulary.model.rowCount() == len(tokeniser) - 4
+    assert "pieces of words (BPE)" in vocabulary.about.text()
+    vocabulary.trial.setText("a house")
+    assert vocabulary.pieces.isVisible()
+    assert view.height() == 650, "the page keeps its size"
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert not vocabulary.isVisible()
+    assert view.surprise.isVisible()

@@ -103,6 +103,9 @@ class LanguageModelView(QWidget):
         asking = Card("Begin a text")
         asking.header.addStretch(1)
         asking.header.addWidget(self.status)
+        asking.header.addWidget(
+            Button("Vocabulary…", kind="quiet", on_click=self.show_vocabulary, tip="The symbols, and how texts are cut")
+        )
         asking.body.addWidget(self.input)
         asking.body.addWidget(self._controls())
         asking.body.addWidget(self.notice)
@@ -131,9 +134,37 @@ class LanguageModelView(QWidget):
         self.caption = Muted("Point at a token to see how probable it was.")
         self.surprise.token_hovered.connect(self._hovered)
         read.body.addWidget(self.caption)
+        self._answers = (written, following, read)
+        self.vocabulary_card: Card | None = None
         layout.addWidget(asking)
         layout.addLayout(row, 3)
         layout.addWidget(read, 2)
+
+    def show_vocabulary(self) -> None:
+        """Show the model's symbols and how a text is cut in the place of the answers; the second time those again."""
+        if self.vocabulary_card is None:
+            from workbench_plugins.tasks.translation.vocabulary_view import VocabularyView
+
+            self.vocabulary = VocabularyView(self._context)
+            self.vocabulary_card = Card("Vocabulary", subtitle="made of the training texts alone")
+            self.vocabulary_card.body.addWidget(self.vocabulary, 1)
+            layout = self.layout()
+            assert isinstance(layout, QVBoxLayout)
+            layout.addWidget(self.vocabulary_card, 5)
+            self.vocabulary_card.hide()
+        shown = self.vocabulary_card.isHidden()
+        if not shown:
+            self.vocabulary_card.hide()
+        for card in self._answers:  # never both at once: the page would have to grow
+            card.setVisible(not shown)
+        if shown:
+            self.vocabulary_card.show()
+        self._refresh_vocabulary()
+
+    def _refresh_vocabulary(self) -> None:
+        """Another run has another vocabulary."""
+        if self._own and self.vocabulary_card is not None and not self.vocabulary_card.isHidden():
+            self.vocabulary.refresh()
 
     def _dress(self) -> None:
         """A line around the field that is seen in every theme: Fusion's own is not, on dark."""
@@ -213,6 +244,7 @@ class LanguageModelView(QWidget):
             return
         self._pause.stop()
         self._prefill()
+        self._refresh_vocabulary()
         text = self.input.toPlainText()
         if not text.strip():
             self._show(None)

@@ -1,5 +1,5 @@
-"""The vocabularies of a translator, to look through: every symbol with its count, and how a typed text is cut. Only
-gui.py imports this module."""
+"""The vocabularies of a translator or a language model, to look through: every symbol with its count, and how a typed
+text is cut. Only a gui.py imports this module."""
 
 from __future__ import annotations
 
@@ -170,11 +170,14 @@ def codec_path(run: Path) -> Path | None:
 
 
 def read_sides(path: Path) -> dict[str, Tokeniser]:
-    """Title → tokeniser; one where both sides share it, none where the file is of another task or damaged."""
+    """Title → tokeniser; one where both sides share it or there is one text only, none where the file is of another
+    task or damaged."""
     try:
         values = json.loads(path.read_bytes())
         values = json.loads(values["start"]) if "start" in values else values
         codec: Mapping[str, Any] = values["codec"]
+        if "tokeniser" in codec:
+            return {"Texts": Tokeniser.from_json(codec["tokeniser"])}
         source = Tokeniser.from_json(codec["source"])
         if codec["target"] is None:
             return {"Both sides": source}
