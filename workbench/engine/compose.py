@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.api import Architecture, Catalogue, IOShape, Record, Task, Trait, WorkbenchError, compatibility, validate
-from workbench.engine.dry_build import copies_of_weights, refuse_unbuildable
+from workbench.engine.dry_build import copies_of_weights, hastily_drawn, refuse_unbuildable
 from workbench.engine.feedback import connect, fed
 from workbench.nn.contract import (
     Batch,
@@ -119,11 +120,14 @@ def compose(
     *,
     fresh: bool = True,
     to_train: bool | None = None,
+    drawn: bool = True,
 ) -> Model:
     """The model of ``config``, freshly initialised from its seed; not ``fresh`` where weights are loaded into it next.
 
     Where it is ``to_train`` (if that is not said: where it is fresh) what training keeps of every weight has to find
     room too, before any is made.
+
+    Where the weights are not to be ``drawn`` well, what takes long of that is left out: enough to count and measure.
 
     The codec is given (already fitted), or fitted here on ``records``, which must be training records only. The
     process's random state is left as it was. :class:`WorkbenchError` when the pair does not fit or an option is wrong.
@@ -144,7 +148,7 @@ def compose(
         if records is None:
             raise ValueError("compose needs a codec or the training records to fit one on")
         codec = task.fit_codec(records)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), nullcontext() if drawn else hastily_drawn():
         torch.manual_seed(config.training.seed)
         embedder = own = task.embedder(codec)
         if Trait.NUMERIC in architecture.asked(params):

@@ -7,9 +7,12 @@ before anything could say so. On torch's meta device tensors have shapes and no 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import psutil
 import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from workbench.api import Architecture, Params, WorkbenchError
 from workbench.nn.contract import Embedder
@@ -31,6 +34,23 @@ def count_weights(architecture: Architecture, params: Params, embedder: Embedder
     except Exception as error:  # it looks at its numbers while it is made, or refuses: the real making will tell
         logger.debug("%s cannot be made without numbers: %s", architecture.id, error)
         return None
+
+
+class hastily_drawn(TorchFunctionMode):  # noqa: N801 - used as a context, like torch.no_grad
+    """Within it matrices are made orthogonal by name only: a weight has its shape and size, and was not worked on.
+
+    A QR decomposition is nearly all the time that drawing a large network takes, and its count and the memory of its
+    training do not depend on it. What else a network computes of its own numbers while it is made (the spectral
+    radius of a reservoir) is done as always.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.linalg.qr and not kwargs and len(args) == 1 and args[0].ndim == 2:
+            matrix: Tensor = args[0]
+            rows, columns = matrix.shape
+            least = min(rows, columns)
+            return matrix[:, :least] / max(1, rows) ** 0.5, matrix.new_ones(1, 1).expand(least, columns)
+        return func(*args, **(kwargs or {}))
 
 
 def copies_of_weights(training: TrainingParams) -> int:

@@ -65,7 +65,7 @@ class _Jobs:
             source = StoreSource(store, config.data.dataset)
             cache = project / "cache"
             codec = fitted_codec(source, config.data, task, codec_key=key_of_codec(config), cache=cache)
-            model = compose(config, self._catalogue, codec, fresh=False, to_train=True)
+            model = compose(config, self._catalogue, codec, fresh=False, to_train=True, drawn=False)
             needed, notes = foresee(model, source, config.data, config.training, cache)
         return {**describe_model(model, config.training).to_json(), "bytes": needed, "notes": notes}
 
