@@ -203,3 +203,57 @@ def test_a_batch_whose_file_vanished_is_told(session: Session, qtbot: Any, tmp_p
     assert card.status.text() == "Nothing was written."
     assert not (tmp_path / "b.jsonl").exists()
     session.run = None
+
+
+@pytest.mark.parametrize("make", [binary, empty, folder])
+def test_a_drop_that_can_be_nothing_leaves_no_project_behind(
+    look: Callable[..., ImportView],
+    window: MainWindow,
+    session: Session,
+    qtbot: Any,
+    tmp_path: Path,
+    make: Callable[[Path], Path],
+) -> None:
+    told: list[Any] = []
+    session.notice.connect(told.append)
+    look(make(tmp_path / "bad"))
+    qtbot.waitUntil(lambda: session.project is None)
+    projects = tmp_path / "projects"
+    assert not projects.exists() or not list(projects.iterdir())
+    assert window.pages.current == "welcome"
+    assert [error.what for error in told], "why is told where the window goes"
+    assert session.recent_projects() == ()
+
+
+def test_a_project_somebody_made_stays_when_a_drop_fails(
+    look: Callable[..., ImportView], window: MainWindow, session: Session, tmp_path: Path
+) -> None:
+    assert window.create_project(tmp_path / "mine")
+    view = look(binary(tmp_path / "bad"))
+    assert view.error_card is not None
+    assert session.project is not None
+    assert (tmp_path / "mine" / "project.toml").is_file()
+
+
+def test_a_project_made_for_a_drop_stays_once_something_is_in_it(
+    look: Callable[..., ImportView], session: Session, qtbot: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "names.conll").write_text(ENGLISH)
+    view = look(tmp_path / "names.conll")
+    view.start()
+    qtbot.waitUntil(lambda: session.dataset is not None)
+    look(binary(tmp_path / "bad"))
+    assert session.project is not None
+    assert len(session.project.store.datasets()) == 1
+
+
+def test_a_project_made_for_a_drop_with_a_file_of_somebody_else_stays(
+    look: Callable[..., ImportView], session: Session, tmp_path: Path
+) -> None:
+    (tmp_path / "names.conll").write_text(ENGLISH)
+    look(tmp_path / "names.conll")
+    assert session.project is not None
+    note = session.project.path / "note.txt"
+    note.write_text("mine")
+    look(binary(tmp_path / "bad"))
+    assert note.read_text() == "mine"

@@ -164,3 +164,18 @@ def test_findings_of_series_are_mended_in_one_step_and_splits_are_not_asked_for(
     session.set_draft(task_params={"horizon": 130})
     qtbot.waitUntil(lambda: found("series-short"))
     assert cards["series-short"].fix_button is None
+
+
+def test_the_list_says_that_a_series_is_cut_in_time_and_where(qtbot: Any, stage: DataStage, session: Session) -> None:
+    from PySide6.QtCore import Qt
+
+    from workbench.shell.stages.data.records_model import SPLIT
+
+    qtbot.waitUntil(lambda: stage.editor.model.rowCount() == 1)
+    cell = stage.editor.model.index(0, SPLIT)
+    assert cell.data() == "cut in time"
+    assert cell.data(Qt.ItemDataRole.ToolTipRole) == "Steps in each split: train 100 · validation 22 · test 22"
+    session.set_draft(task_params={"validation": 24.0, "test": 12.0})
+    assert "train 108 · validation 24 · test 12" in cell.data(Qt.ItemDataRole.ToolTipRole)
+    session.set_draft(task_params={"split": "records"})
+    assert cell.data() == "train"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from workbench.api import WorkbenchError
 from workbench.shell.theme import TITLES
 
 if TYPE_CHECKING:
+    from workbench.project import Project
     from workbench.shell.bottom_bar import BottomBar
     from workbench.shell.docks.bottom import BottomPanel
     from workbench.shell.docks.dock import Dock
@@ -165,12 +168,31 @@ class WindowCommands:
         if len(paths) == 1 and (paths[0] / "project.toml").is_file():
             self.open_project(paths[0])
             return
-        if self.session.project is None and not self.create_project(unused_folder(paths[0].stem or "project")):
-            return
+        made: Path | None = None
+        if self.session.project is None:
+            made = unused_folder(paths[0].stem or "project")
+            if not self.create_project(made):
+                return
         self.show_stage("data")
         stage: Any = self.pages.stage("data")
-        if stage is not None:
-            stage.import_paths(paths)
+        if stage is None:
+            return
+        if made is not None:
+            stage.import_refused.connect(partial(self._take_back, made), Qt.ConnectionType.SingleShotConnection)
+        stage.import_paths(paths)
+
+    def _take_back(self, made: Path, error: WorkbenchError) -> None:
+        """A project made for files that can be nothing goes again, as long as nothing has come into it."""
+        session = self.session
+        project = session.project
+        if project is None or project.path != made or not holds_nothing(project):
+            return
+        session.close_project()
+        shutil.rmtree(made, ignore_errors=True)
+        if session.settings is not None:
+            session.settings.forget_recent(made)
+        self.show_stage("welcome")
+        session.notice.emit(error)
 
     def start_sample(self, name: str) -> None:
         """One click on a card: project, data, and training under way."""
@@ -349,6 +371,20 @@ def unused_folder(name: str) -> Path:
         number += 1
         path = base.with_name(f"{base.name}-{number}")
     return path
+
+
+def holds_nothing(project: Project) -> bool:
+    """Whether a project is as it was made: no dataset, no run, and no file of anybody else in its folder."""
+    from workbench.project.migrations import PROJECT_FILE
+    from workbench.project.project import STORE_NAME
+
+    if project.store.datasets() or project.runs():
+        return False
+    for path in project.path.iterdir():
+        own = path.name == PROJECT_FILE or path.name.startswith(STORE_NAME)
+        if not own and not (path.is_dir() and not any(path.iterdir())):
+            return False
+    return True
 
 
 def first_focusable(place: QWidget) -> QWidget | None:

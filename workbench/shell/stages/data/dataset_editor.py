@@ -24,7 +24,7 @@ from workbench.shell.plugin_frame import PluginFrame
 from workbench.shell.sdk import EditorContext
 from workbench.shell.stages.data.filter_bar import FilterBar
 from workbench.shell.stages.data.record_delegate import RecordDelegate
-from workbench.shell.stages.data.records_model import NUMBER, SPLIT, STATE, TEXT, RecordsModel
+from workbench.shell.stages.data.records_model import CUT, NUMBER, SPLIT, STATE, TEXT, RecordsModel
 from workbench.shell.tokens.labelling import LabelColours, preferred_layer, span_type
 from workbench.shell.widgets import Button, Card, EmptyState, Muted, Text
 
@@ -74,6 +74,7 @@ class DatasetEditor(QWidget):
         self.filters = FilterBar()
         self.filters.changed.connect(self.requery)
         self.model = RecordsModel(self)
+        self._cut = False
         self.table = RecordsTable()
         self.table.setModel(self.model)
         self.delegate = RecordDelegate(session.theme, self._colours, self)
@@ -134,7 +135,7 @@ class DatasetEditor(QWidget):
         columns.setSectionResizeMode(TEXT, QHeaderView.ResizeMode.Stretch)
         width = table.fontMetrics().horizontalAdvance
         table.setColumnWidth(NUMBER, width("1,000,000") + 14)
-        table.setColumnWidth(SPLIT, width("validation") + 18)
+        table.setColumnWidth(SPLIT, max(width("validation"), width(CUT)) + 18)
         table.setColumnWidth(STATE, width("edited, scheme") + 16)
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._open_menu)
@@ -158,6 +159,13 @@ class DatasetEditor(QWidget):
         self._read_labels()
         self._make_editor(info)
         self.filters.clear()
+
+    def show_cut(self, parts: Callable[[Record], str] | None) -> None:
+        """Records are cut in time, as ``parts`` says in words; None: each is whole in its split."""
+        self.model.set_cut(parts)
+        was, self._cut = self._cut, parts is not None
+        if was != self._cut and self.current_row() >= 0:
+            self._show_record(self.model.record(self.current_row()), keep_cursor=True)
 
     @property
     def _store(self) -> Any:
@@ -264,7 +272,8 @@ class DatasetEditor(QWidget):
         if stored is None:
             self.editor_card.set_title("Record")
         else:
-            where = f"{stored.split or 'in no split'}" + (f" · {stored.document}" if stored.document else "")
+            split = self.model.split_text(stored) if self._cut else stored.split or "in no split"
+            where = split + (f" · {stored.document}" if stored.document else "")
             size = stored.record.size()
             self.editor_card.set_title(f"Record {stored.position + 1:,}", f"{where} · length {size:,}")
         if self._plain is not None:

@@ -35,9 +35,13 @@ _CERTAIN = ((0.9, "Almost certainly"), (0.6, "Probably"), (0.0, "Perhaps"))
 
 
 class ImportView(QWidget):
-    """``imported(ImportReport)`` when a dataset was made, ``closed`` when the person changed their mind."""
+    """``imported(ImportReport)`` when a dataset was made, ``closed`` when the person changed their mind.
+
+    ``refused(WorkbenchError)`` when the files, just looked at, can be nothing at all.
+    """
 
     imported = Signal(object)
+    refused = Signal(object)
     closed = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
@@ -156,7 +160,7 @@ class ImportView(QWidget):
             else:
                 self._show_proposals(proposals)
 
-        self.session.run_in_background(look, show, self._fail, title="Looking at the files")
+        self.session.run_in_background(look, show, self._refuse, title="Looking at the files")
 
     def _show_form(self, shown: bool) -> None:
         for widget in (self.importer, self.name, self.skip_bad, self.options_button, self.start_button):
@@ -186,7 +190,12 @@ class ImportView(QWidget):
                 fix="Check that the file is the one you meant; a plugin can add another importer.",
                 file=error.file,
             )
+        self._refuse(error)
+
+    def _refuse(self, error: WorkbenchError) -> None:
         self._fail(error)
+        if not isinstance(error, Cancelled):
+            self.refused.emit(error)
 
     def _show_proposals(self, proposals: list[Proposal]) -> None:
         self.proposals = proposals

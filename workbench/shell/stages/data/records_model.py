@@ -7,7 +7,7 @@ The model holds the ids of all rows (an int64 array, 0.8 MB for 100,000) and a f
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +31,8 @@ ID_ROLE = RECORD_ROLE + 1
 _Index = QModelIndex | QPersistentModelIndex
 
 
+CUT = "cut in time"
+"""Stands for the split of a record whose steps are in several."""
 LINE_END = " ⏎ "
 SHOWN_CHARACTERS = 1000
 
@@ -51,6 +53,7 @@ class RecordsModel(QAbstractTableModel):
         self._pages: OrderedDict[int, list[StoredRecord | None]] = OrderedDict()
         self._row_of: dict[int, int] | None = None
         self._span_layers: tuple[str, ...] = ()
+        self._parts: Callable[[Record], str] | None = None
         self.reads = 0
         """Pages read so far, for tests and the benchmark."""
 
@@ -63,6 +66,17 @@ class RecordsModel(QAbstractTableModel):
         self._row_of = None
         self._span_layers = tuple(span_layers)
         self.endResetModel()
+
+    def set_cut(self, parts: Callable[[Record], str] | None) -> None:
+        """How a record is cut in time, in words; None where every record is whole in its split."""
+        same = parts is None and self._parts is None
+        self._parts = parts
+        if len(self._ids) and not same:
+            self.dataChanged.emit(self.index(0, SPLIT), self.index(len(self._ids) - 1, SPLIT))
+
+    def split_text(self, stored: StoredRecord) -> str:
+        """Where the steps of a record are: in its split, or, cut in time, in several."""
+        return CUT if self._parts is not None else stored.split or "–"
 
     @property
     def ids(self) -> NDArray[np.int64]:
@@ -149,7 +163,10 @@ class RecordsModel(QAbstractTableModel):
         if column == NUMBER:
             return f"{stored.position + 1:,}"
         if column == SPLIT:
-            return stored.split or "–"
+            if role == Qt.ItemDataRole.ToolTipRole and self._parts is not None:
+                steps = self._parts(stored.record)
+                return f"Steps in each split: {steps}" if steps else "Its options do not cut it as they are."
+            return self.split_text(stored)
         if column == STATE:
             return ", ".join(self.states(stored))
         record = stored.record

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from PySide6.QtCore import QTime
+from PySide6.QtCore import QTime, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
@@ -20,7 +20,7 @@ from workbench.shell.stages.data.findings_card import FindingsCard
 from workbench.shell.stages.data.import_view import ImportView
 from workbench.shell.stages.data.split_bar import SplitBar
 from workbench.shell.stages.data.statistics_view import StatisticsView
-from workbench.shell.stages.data.time_split import StepCounts, cut_of_task, time_cut
+from workbench.shell.stages.data.time_split import StepCounts, cut_of_task, parts_in_time, time_cut
 from workbench.shell.widgets import Button, Card, EmptyState, ErrorCard, Muted
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 class DataStage(Stage):
     """Empty state, import card, editor or statistics: one at a time, with the dataset's line above."""
+
+    import_refused = Signal(object)
+    """The :class:`WorkbenchError` of files that can be nothing at all."""
 
     id: ClassVar[str] = "data"
     title: ClassVar[str] = "Data"
@@ -83,6 +86,7 @@ class DataStage(Stage):
         self.importing = ImportView(session)
         self.importing.imported.connect(self._imported)
         self.importing.closed.connect(self.refresh)
+        self.importing.refused.connect(self.import_refused)
         self.empty = EmptyState(
             "No data yet",
             "A dataset holds what a model learns from: texts, sentences with tags, pairs of texts, series. Drop files "
@@ -198,6 +202,7 @@ class DataStage(Stage):
             return
         cut = time_cut(self.session)
         self.divide_button.setToolTip("Cut every record in time" if cut else "Put every record into a split anew")
+        self.editor.show_cut(parts_in_time(cut, self.session) if cut is not None else None)
         if cut is not None:
             self._steps.count(cut)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from workbench.api import SPLITS, TimeCut, WorkbenchError
+from workbench.api import SPLITS, Record, TimeCut, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.shell.session import Session
@@ -29,6 +29,20 @@ def time_cut(session: Session) -> TimeCut | None:
     """How the draft cuts the records of the dataset in time; None where its options keep them whole."""
     cut = cut_of_task(session)
     return cut if cut is not None and session.config is not None and cut.cuts(session.config.task.params) else None
+
+
+def parts_in_time(cut: TimeCut, session: Session) -> Callable[[Record], str]:
+    """Says of a record how many of its steps are in each split, as the draft cuts it now; "" where it cannot be cut."""
+    options: dict[str, Any] = dict(session.config.task.params) if session.config is not None else {}
+
+    def parts(record: Record) -> str:
+        try:
+            steps = cut.steps(record, options)
+        except WorkbenchError:  # a date that is none: the Model stage and the training say so
+            return ""
+        return " · ".join(f"{split or 'unused'} {count:,}" for split, count in steps.items() if count)
+
+    return parts
 
 
 class StepCounts:
