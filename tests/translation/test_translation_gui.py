@@ -169,3 +169,22 @@ def test_the_symbols_are_a_proper_model(qtmodeltester) -> None:
     model.show(Tokeniser.fit("characters", ["some text\n"]))
     qtmodeltester.check(model)
     assert "↵" in {model.index(row, 0).data() for row in range(model.rowCount())}
+
+
+@pytest.mark.parametrize(
+    ("result", "shown"),
+    [
+        (Translation("x", ("x",), source_tokens=("3", " ", "M", "∎"), source="3 M"), "3 M"),
+        (Translation("x", ("x",), source_tokens=("3", " ", "M", "∎")), "3 M"),
+        (Translation("x", ("x",), source_tokens=("ein", "Haus", "∎")), "ein Haus"),
+        (Translation("x", ("x",), source_tokens=("two", "zero")), "two zero"),
+        (Translation("x", ("x",)), ""),
+    ],
+    ids=["as written", "characters of an older answer", "words", "a task without an end symbol", "nothing"],
+)
+def test_a_small_view_shows_the_source_as_it_was_written(qtbot, result: Translation, shown: str) -> None:
+    view = TranslationView(PanelContext(Theme("light"), lambda _what: None, settings={"compact": True}))
+    qtbot.addWidget(view)
+    view.show_result(Translation.from_json(json.loads(json.dumps(result.to_json()))))
+    assert view.source.text() == shown
+    assert view.source.isVisibleTo(view) == bool(shown)

@@ -131,6 +131,7 @@ class Translation:
     coverage normalisation, by which ``n_best`` (best first, the first being this answer) are ordered.
     ``token_log_probabilities`` has one for each token and, where the model ended it itself, one for the end.
     ``attention`` has a row for each of those, over ``source_tokens``; None for a model that does not attend.
+    ``source`` is what was read, as it was written; "" where that was not kept.
     """
 
     KIND: ClassVar[str] = "translation"
@@ -143,6 +144,7 @@ class Translation:
     source_tokens: tuple[str, ...] = ()
     attention: tuple[tuple[float, ...], ...] | None = None
     n_best: tuple[Alternative, ...] = ()
+    source: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -162,6 +164,7 @@ class Translation:
                 Alternative(str(other["text"]), tuple(other["tokens"]), float(other["score"]))
                 for other in data.get("n_best", ())
             ),
+            source=str(data.get("source", "")),
         )
 
     def summary(self) -> str:

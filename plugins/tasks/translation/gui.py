@@ -229,8 +229,9 @@ class TranslationView(QWidget):
         self.text.setText(result.text or "(nothing)")
         self.text.setEnabled(not muted)
         if self._compact:
-            self.source.setText(" ".join(result.source_tokens[:-1]))
-            self.source.setVisible(bool(result.source_tokens))
+            source = source_text(result)
+            self.source.setText(source)
+            self.source.setVisible(bool(source))
             return
         self._show_certainty(result)
         rows = (*result.tokens, END_SHOWN)
@@ -256,6 +257,17 @@ class TranslationView(QWidget):
             for one in result.n_best
         )
         self.others.setText(f"<table>{rows}</table>")
+
+
+def source_text(result: Translation) -> str:
+    """What was read. Answers from before it was kept with them have its symbols only, the end among them or not."""
+    if result.source:
+        return result.source
+    symbols = result.source_tokens
+    if symbols and symbols[-1] == END_SHOWN:
+        symbols = symbols[:-1]
+    characters = any(symbol.isspace() for symbol in symbols) and all(len(symbol) == 1 for symbol in symbols)
+    return ("" if characters else " ").join(symbols)
 
 
 def _escaped(text: str) -> str:

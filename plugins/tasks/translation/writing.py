@@ -114,6 +114,7 @@ class Writer:
             source_tokens=codec.source_tokens(pair.source),
             attention=attention,
             n_best=tuple(others) if len(others) > 1 else (),
+            source=pair.source,
         )
 
     def _symbols(
