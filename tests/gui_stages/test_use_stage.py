@@ -214,3 +214,18 @@ def test_an_interrupted_run_answers_from_its_best_checkpoint_and_says_so(
     session.run_changed.emit()
     assert stage.state() != "empty"
     assert "interrupted: its best checkpoint answers" in stage.input_card.subtitle.text()
+
+
+@pytest.mark.parametrize(("record", "offered"), [("tagged_tokens", True), ("labelled_tree", False)])
+def test_several_readings_are_offered_where_there_can_be_some(
+    stage: UseStage,
+    session: Session,
+    fake_run: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+    record: str,
+    offered: bool,
+) -> None:
+    task = SimpleNamespace(id="labels", title="Labels", record=record, result="token_labels", parse_input=None)
+    monkeypatch.setattr(session.catalogue, "task", lambda _id: task)
+    choose_run(session, fake_run)
+    assert stage.readings.isVisibleTo(stage) == offered

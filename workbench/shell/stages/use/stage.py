@@ -184,6 +184,7 @@ class UseStage(Stage):
             self.pages.setCurrentWidget(self.own_page)
         else:
             self._heed(self.results.prepare(self._result_kind()))
+            self.readings.setVisible(self._has_readings())
             self._say_what_to_type()
             self.pages.setCurrentWidget(self._page)
             self.input_card.set_title("Ask the model", model_title(self.session))
@@ -205,14 +206,21 @@ class UseStage(Stage):
         return self.session.find(self.session.catalogue.task, run.config.task.id) if run is not None else None
 
     def _heed(self, view: Any) -> None:
-        """Follow the wishes of the plugin's view: what the input says, whether several readings make sense."""
+        """Follow the wishes of the plugin's view: it may want to be asked anew."""
         if view is self._view:
             return
         self._view = view
-        self.readings.setVisible(bool(getattr(view, "several_readings", False)))
         changed = getattr(view, "options_changed", None)
         if changed is not None:
             changed.connect(self._typed)
+
+    def _has_readings(self) -> bool:
+        """Whether more than the best answer can be had: the view shows several, and words are read in a line.
+
+        The labels of a tree's nodes come each by itself: there is no second-best labelling of the whole.
+        """
+        several = bool(getattr(self._view, "several_readings", False))
+        return several and getattr(self._task(), "record", "") in _OF_WORDS
 
     def _say_what_to_type(self) -> None:
         """What the input takes: of texts the view knows it best; some tasks take records of a file only."""
