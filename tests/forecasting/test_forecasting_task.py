@@ -301,3 +301,10 @@ def test_window_records_say_where_their_history_ends() -> None:
     assert isinstance(window, Series)
     assert window.static[HISTORY] == 20.0
     assert np.array_equal(window.values, series.values[30:55])
+
+
+def test_steps_of_a_series_without_a_clock_are_named_by_their_values() -> None:
+    task = DirectForecasting(ForecastingParams(lookback=4, horizon=1))
+    (typed,) = parse_input("110 120.25 NA 140 150.5")
+    assert task.steps(typed) == ("120.2", "–", "140", "150.5")
+    assert task.steps(Series.of("years", [1.0, 2.0, 3.0, 4.0], times=[1990, 1991, 1992, 1993]))[0] == "1990"

@@ -69,6 +69,8 @@ class Forecasting(ABC):
         count = self.params.lookback // kind
         if series.clock == "datetime":
             stamps = series.times().view("datetime64[ns]").astype("datetime64[s]").astype(str).tolist()
+        elif series.clock == "none":  # typed numbers: a count of steps would say nothing of them
+            stamps = [shown_value(value) for value in series.values[:, (series.of_role("target") or (0,))[0]].tolist()]
         else:
             stamps = [str(time) for time in series.times().tolist()]
         stamps = [""] * max(0, self.params.lookback - len(stamps)) + stamps[-self.params.lookback :]
@@ -128,3 +130,8 @@ def own(codec: Codec) -> SeriesCodec:
     if not isinstance(codec, SeriesCodec):
         raise TypeError(f"forecasting is given the codec of another task: {type(codec).__name__}")
     return codec
+
+
+def shown_value(value: float) -> str:
+    """A value as the name of its step; a gap is a dash."""
+    return "–" if value != value else f"{value:.4g}"
