@@ -123,6 +123,22 @@ def test_a_bad_time_is_named_with_its_line(tmp_path: Path) -> None:
     assert caught.value.line == 5
 
 
+@pytest.mark.parametrize("date", ["1500-01-01", "9999-12-31"])
+def test_a_date_that_nanoseconds_do_not_reach_is_refused_and_does_not_wrap_round(date: str, tmp_path: Path) -> None:
+    with pytest.raises(WorkbenchError, match=f"'{date}' in column 'date' is too far away") as caught:
+        read(tmp_path / "far.csv", f"date,value\n2020-01-01,1\n{date},2\n2020-01-03,3\n")
+    assert caught.value.line == 3
+    assert "1678 to 2261" in str(caught.value.why)
+    with pytest.raises(WorkbenchError, match="too far away"):
+        read(tmp_path / "old.csv", "date,value\n1500-01-01,1\n1500-01-02,2\n1500-01-03,3\n")
+
+
+def test_the_first_and_last_whole_years_are_read(tmp_path: Path) -> None:
+    (series,), _ = read(tmp_path / "long.csv", "date,value\n1678-01-01,1\n1970-01-01,2\n2261-12-31,3\n", gaps="keep")
+    days = series.times().view("datetime64[ns]").astype("datetime64[D]").astype(str).tolist()
+    assert days == ["1678-01-01", "1970-01-01", "2261-12-31"]
+
+
 def test_gaps_become_missing_steps_and_are_told(tmp_path: Path) -> None:
     text = HOURS + "2020-01-01 05:00:00,6,6\n"
     (series,), stream = read(tmp_path / "gap.csv", text)

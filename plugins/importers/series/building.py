@@ -113,7 +113,8 @@ def _in_order(
         raise WorkbenchError(
             what,
             why="A series has one value at each time, in order.",
-            fix="Sort the file and take out doubles, or go on past bad lines: then the last counts.",
+            fix="Sort the file and take out doubles, or go on past bad lines: then the last counts. If the file holds "
+            "several series, name the column that tells them apart (option series).",
             file=path,
             line=line,
         )

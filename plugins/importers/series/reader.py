@@ -13,6 +13,7 @@ from typing import Any
 from workbench_plugins.importers.series.building import Building, build, roles_of
 from workbench_plugins.importers.series.layout import Columns, find_columns, number_of
 from workbench_plugins.importers.series.params import SeriesImportParams
+from workbench_plugins.importers.series.times import FIRST_YEAR, LAST_YEAR, beyond
 
 from workbench.api import Finding, ImportedRecord, Series, Sniff, WorkbenchError
 from workbench.api.textfiles import TextFile, decode_head
@@ -218,9 +219,11 @@ class SeriesStream:
 
     def _no_time(self, made: Building) -> Any:
         def fail(cell: str, place: int) -> None:
+            column, far = self.columns.names[self.columns.time[0]], beyond(cell)
+            reach = f"Times are kept in nanoseconds, which reach from {FIRST_YEAR} to {LAST_YEAR}."
             raise WorkbenchError(
-                f"{cell!r} in column {self.columns.names[self.columns.time[0]]!r} is no time.",
-                why="The others are read as dates such as 2020-12-31 23:00, or as whole numbers.",
+                f"{cell!r} in column {column!r} is {'too far away' if far else 'no time'}.",
+                why=reach if far else "The others are read as dates such as 2020-12-31 23:00, or as whole numbers.",
                 fix="Mend the line, or choose another column for the time (- for none).",
                 file=self.path,
                 line=made.lines[place],

@@ -18,6 +18,8 @@ TIME_NAMES = frozenset(
 )  # fmt: skip
 PARTS = ("year", "month", "day", "hour", "minute")
 """Columns that tell a time together."""
+FIRST_YEAR, LAST_YEAR = 1678, 2261
+"""Whole years that nanoseconds in 64 bits reach; beyond them times would wrap round without a word."""
 MOSTLY_DATES = 0.9
 """The share of cells that must be dates for a column to be one of times, the others being mistakes in it."""
 DAY = 86_400_000_000_000
@@ -46,7 +48,7 @@ def parse_times(cells: Sequence[str]) -> tuple[Clock, NDArray[np.int64]] | int:
         return "ordinal", np.zeros(0, np.int64)
     try:  # the usual case at once
         plain = _ISO.fullmatch(cells[0])
-        if plain is not None and not plain[7] and "/" not in cells[0]:
+        if plain is not None and not plain[7] and "/" not in cells[0] and all(map(_within, cells)):
             found = np.array(cells, dtype="datetime64[ns]")
             if not np.isnat(found).any():
                 return "datetime", found.astype(np.int64)
@@ -64,6 +66,17 @@ def parse_times(cells: Sequence[str]) -> tuple[Clock, NDArray[np.int64]] | int:
     return "datetime", times
 
 
+def beyond(cell: str) -> bool:
+    """Whether ``cell`` is a date before or after what nanoseconds reach."""
+    iso, other = _ISO.fullmatch(cell.strip()), _DAY_FIRST.fullmatch(cell.strip())
+    year = iso[1] if iso is not None else other[4] if other is not None else ""
+    return bool(year) and not FIRST_YEAR <= int(year) <= LAST_YEAR
+
+
+def _within(iso: str) -> bool:
+    return str(FIRST_YEAR) <= iso[:4] <= str(LAST_YEAR)
+
+
 def _one(cell: str, month_first: bool) -> int | None:
     zone = 0
     if match := _ISO.fullmatch(cell):
@@ -75,6 +88,8 @@ def _one(cell: str, month_first: bool) -> int | None:
         first, _, other, year, hour, minute, second = match.groups()
         month, day = (first, other) if month_first and match[2] == "/" else (other, first)
     else:
+        return None
+    if not FIRST_YEAR <= int(year) <= LAST_YEAR:
         return None
     try:
         date = np.datetime64(f"{int(year):04}-{int(month):02}-{int(day or 1):02}", "ns")
@@ -105,7 +120,7 @@ def looks_like_time(cells: Sequence[str]) -> Clock | None:
     found = parse_times(known)
     if isinstance(found, int):
         month_first = _month_first(known)
-        dates = sum(_one(cell.strip(), month_first) is not None for cell in known)
+        dates = sum(_one(cell.strip(), month_first) is not None or beyond(cell) for cell in known)
         return "datetime" if dates >= MOSTLY_DATES * len(known) else None
     clock, times = found
     if clock == "ordinal" and not bool((np.diff(times) > 0).all()):
