@@ -123,6 +123,29 @@ def test_a_bad_time_is_named_with_its_line(tmp_path: Path) -> None:
     assert caught.value.line == 5
 
 
+def test_lines_whose_time_is_none_are_left_out_when_asked(tmp_path: Path) -> None:
+    rows = [(f"2024-02-{day:02}", day) for day in range(1, 32)]  # 30 and 31 February are none
+    text = "date,a,b\n" + "".join(f"{date},{day},{-day}\n" for date, day in rows)
+    (series,), stream = read(tmp_path / "month.csv", text + "2024-03-01,32,-32\n", skip_bad=True)
+    assert series.values[:, 0].tolist() == [*range(1, 30), 32]
+    assert series.values[:, 1].tolist() == [*range(-1, -30, -1), -32]
+    assert [problem.line for problem in stream.problems if "left out" in problem.message] == [31, 32]
+
+
+def test_a_series_without_a_single_time_is_no_series(tmp_path: Path) -> None:
+    rows = "".join(f"2020-01-{day:02},a,{day}\n" for day in range(1, 20))
+    found, stream = read(tmp_path / "long.csv", f"date,series,value\n{rows}x,b,7\n", skip_bad=True)
+    assert [series.name for series in found] == ["a"]
+    assert any(problem.line == 21 for problem in stream.problems)
+
+
+def test_a_part_of_a_date_that_is_no_number_is_named_with_its_line(tmp_path: Path) -> None:
+    text = "year,month,day,value\n2020,1,1,5\n2020,1,x,6\n2020,1,3,7\n2020,1,4,7\n2020,1,5,7\n"
+    with pytest.raises(WorkbenchError, match="'2020-1-x' in column 'year' is no time") as caught:
+        read(tmp_path / "parts.csv", text)
+    assert caught.value.line == 3
+
+
 @pytest.mark.parametrize("date", ["1500-01-01", "9999-12-31"])
 def test_a_date_that_nanoseconds_do_not_reach_is_refused_and_does_not_wrap_round(date: str, tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match=f"'{date}' in column 'date' is too far away") as caught:

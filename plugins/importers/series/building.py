@@ -40,16 +40,17 @@ class Building:
             self.flush(fail)
 
     def flush(self, fail: Callable[[str, int], None]) -> None:
-        """Read the times that wait; ``fail(cell, place)`` for one that is none."""
-        if not self.cells:
-            return
-        found = parse_times(self.cells)
-        if not isinstance(found, int):
-            self.clock = found[0]
-            self.pieces.append(found[1])
-            self.cells = []
-            return
-        fail(self.cells[found], sum(map(len, self.pieces)) + found)
+        """Read the times that wait; ``fail(cell, place)`` for one that is none: its line is left out if it returns."""
+        while self.cells:
+            found = parse_times(self.cells)
+            if not isinstance(found, int):
+                self.clock = found[0]
+                self.pieces.append(found[1])
+                self.cells = []
+                return
+            place, width = sum(map(len, self.pieces)) + found, len(self.channels)
+            fail(self.cells[found], place)
+            del self.cells[found], self.lines[place], self.values[place * width : (place + 1) * width]
 
     def times(self) -> NDArray[np.int64] | None:
         return np.concatenate(self.pieces) if self.pieces else None

@@ -154,7 +154,9 @@ class SeriesStream:
                     made = known[name] = self._begin(name, line)
                 self._add(made, line, cells)
         for made in known.values():
-            yield self._finish(made)
+            made.flush(self._no_time(made))
+            if made.lines:  # none of its lines may have had a time
+                yield self._finish(made)
 
     # -- rows ------------------------------------------------------------------------------------------------------
 
@@ -212,7 +214,11 @@ class SeriesStream:
         if len(time) == 1:
             made.add_time(cells[time[0]], self._no_time(made))
         elif time:
-            parts = [int(float(cells[i])) for i in time]
+            try:
+                parts = [int(float(cells[i])) for i in time]
+            except (ValueError, OverflowError):  # as it is written, so that it is told with its line
+                made.add_time("-".join(cells[i].strip() for i in time), self._no_time(made))
+                return
             date = parts + [1] * (3 - len(parts))
             clock = [*parts[3:], 0, 0][:2]
             made.add_time(f"{date[0]:04}-{date[1]:02}-{date[2]:02}T{clock[0]:02}:{clock[1]:02}", self._no_time(made))
@@ -221,10 +227,14 @@ class SeriesStream:
         def fail(cell: str, place: int) -> None:
             column, far = self.columns.names[self.columns.time[0]], beyond(cell)
             reach = f"Times are kept in nanoseconds, which reach from {FIRST_YEAR} to {LAST_YEAR}."
+            what = f"{cell!r} in column {column!r} is {'too far away' if far else 'no time'}."
+            if self.options.skip_bad:
+                self._report("times", "warning", f"{what} The line was left out.", made.lines[place])
+                return
             raise WorkbenchError(
-                f"{cell!r} in column {column!r} is {'too far away' if far else 'no time'}.",
+                what,
                 why=reach if far else "The others are read as dates such as 2020-12-31 23:00, or as whole numbers.",
-                fix="Mend the line, or choose another column for the time (- for none).",
+                fix="Mend the line, go on past bad lines, or choose another column for the time (- for none).",
                 file=self.path,
                 line=made.lines[place],
             )
