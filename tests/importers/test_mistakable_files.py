@@ -48,7 +48,10 @@ def test_texts_named_by_their_language_are_parallel(tmp_path, catalogue, source,
     assert importers(catalogue, *paths)[0] == "parallel"
 
 
-@pytest.mark.parametrize("name", ["table.csv", "table.tsv", "lines.jsonl", "memory.tmx", "data.parquet", "messages.po"])
+@pytest.mark.parametrize(
+    "name",
+    ["table.csv", "table.tsv", "array.json", "lines.jsonl", "memory.tmx", "data.parquet", "messages.po"],
+)
 def test_a_broken_table_is_not_read_as_lines_of_text(tmp_path, catalogue, name):
     path = tmp_path / name
     path.write_text("this is nothing of the kind\n")

@@ -17,7 +17,7 @@ FEW_BLOCKS = 5
 LONG_FILE = 20_000
 """Bytes from which on a text is proposed to be divided by position."""
 
-OTHER_FORMATS = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".tmx", ".po", ".pot", ".conllu"})
+OTHER_FORMATS = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".tmx", ".po", ".pot", ".conllu"})
 """Endings of tables and markup, which are not read as plain text unless that importer is named."""
 
 
