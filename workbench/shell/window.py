@@ -400,6 +400,7 @@ class MainWindow(WindowCommands, WindowLayout):
         except WorkbenchError as error:
             self.session.notice.emit(error)
             return
+        self.made_for_drop = None  # this one was asked for
         self.notices.clear()  # they were about what was open before; the Problems tab keeps them
         self.show_stage("train" if self.session.run is not None else "data")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +46,9 @@ class WindowCommands:
     notices: Notices
     actions_by_id: dict[str, QAction]
     dialogs: dict[str, QWidget]
+    made_for_drop: Path | None = None
+    """The project this window made only because files were dropped while none was open."""
+    _hears_refusals = False
 
     if TYPE_CHECKING:
 
@@ -168,25 +170,27 @@ class WindowCommands:
         if len(paths) == 1 and (paths[0] / "project.toml").is_file():
             self.open_project(paths[0])
             return
-        made: Path | None = None
         if self.session.project is None:
             made = unused_folder(paths[0].stem or "project")
             if not self.create_project(made):
                 return
+            self.made_for_drop = made
         self.show_stage("data")
         stage: Any = self.pages.stage("data")
         if stage is None:
             return
-        if made is not None:
-            stage.import_refused.connect(partial(self._take_back, made), Qt.ConnectionType.SingleShotConnection)
+        if not self._hears_refusals:
+            self._hears_refusals = True
+            stage.import_refused.connect(self._take_back)
         stage.import_paths(paths)
 
-    def _take_back(self, made: Path, error: WorkbenchError) -> None:
+    def _take_back(self, error: WorkbenchError) -> None:
         """A project made for files that can be nothing goes again, as long as nothing has come into it."""
-        session = self.session
+        session, made = self.session, self.made_for_drop
         project = session.project
-        if project is None or project.path != made or not holds_nothing(project):
+        if project is None or made is None or project.path != made or not holds_nothing(project):
             return
+        self.made_for_drop = None
         session.close_project()
         shutil.rmtree(made, ignore_errors=True)
         if session.settings is not None:
