@@ -12,7 +12,7 @@ from workbench_plugins.architectures.esn.model import build
 from workbench_plugins.architectures.esn.search import propose_params
 
 from workbench.api import WorkbenchError, validate
-from workbench.nn.contract import SolvesReadout
+from workbench.nn.protocols import SolvesReadout
 from workbench.nn.recurrent import RecordingEncoder
 from workbench.nn.reservoir import echo_state_test
 from workbench.nn.reservoir.search import SPACE

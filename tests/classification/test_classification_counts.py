@@ -19,7 +19,8 @@ from workbench.api import LabelledText
 from workbench.engine.predict import load_bundle
 from workbench.engine.training import train
 from workbench.host import load_plugins
-from workbench.nn.contract import Batch, HoldsOut
+from workbench.nn.contract import Batch
+from workbench.nn.protocols import HoldsOut
 from workbench.runs import RunFolder
 from workbench.runs.config import parse_config
 

@@ -359,7 +359,7 @@ def test_values_recommended_for_training_are_allowed() -> None:
 
 
 def test_every_generated_task_and_every_protocol_is_in_the_guide() -> None:
-    from workbench.nn import contract
+    from workbench.nn import protocols
     from workbench.testing import GeneratedTasks, contributions_of
 
     text = text_of("plugin-guide")
@@ -368,9 +368,9 @@ def test_every_generated_task_and_every_protocol_is_in_the_guide() -> None:
     assert {task.id for task in tasks} == {name for name in rows if name.startswith("generated_")} - FIXTURES
     for task in tasks:
         assert rows[task.id].startswith(task.shape.label.partition(", any")[0]), task.id
-    own = [value for value in vars(contract).values() if getattr(value, "__module__", "") == contract.__name__]
-    protocols = {value.__name__ for value in own if getattr(value, "_is_runtime_protocol", False)}
-    assert [name for name in sorted(protocols) if f"`{name}`" not in text] == []
+    own = [value for value in vars(protocols).values() if getattr(value, "__module__", "") == protocols.__name__]
+    known = {value.__name__ for value in own if getattr(value, "_is_runtime_protocol", False)}
+    assert [name for name in sorted(known) if f"`{name}`" not in text] == []
 
 
 FIXTURES = {"generated_plugins`, `generated_catalogue"}

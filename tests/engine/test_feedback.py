@@ -20,7 +20,7 @@ from workbench.engine.compose import compose
 from workbench.engine.predict import load_bundle
 from workbench.engine.training import train
 from workbench.host import load_plugins
-from workbench.nn.contract import FeedsBack
+from workbench.nn.protocols import FeedsBack
 from workbench.nn.reservoir import EchoState, Reservoir, ReservoirOptions, ReservoirWeights
 from workbench.nn.reservoir.encoder import EchoStateEncoder
 from workbench.nn.reservoir.ridge import Readout

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from workbench.api import IOShape, Metric, Params, Record, Ref, Report, Result, Task, Trait, option
-from workbench.nn.contract import Batch, DecodeOptions, Embedder, Encoded, Encoding, Head, LossSum, Role
+from workbench.nn.contract import Batch, DecodeOptions, Embedder, Encoded, Encoding, Head, LossSum
+from workbench.nn.protocols import Role
 
 WINDOW = 6
 """Values that are read; the one after is foretold."""

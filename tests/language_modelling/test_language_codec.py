@@ -8,7 +8,7 @@ from workbench_plugins.tasks.language_modelling.codec import LanguageCodec, chec
 from workbench_plugins.tasks.language_modelling.params import LanguageModellingParams
 
 from workbench.api import Text, WorkbenchError
-from workbench.nn.contract import Streams
+from workbench.nn.protocols import Streams
 from workbench.nn.text import END, UNKNOWN
 
 

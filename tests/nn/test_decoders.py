@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from workbench.api import WorkbenchError
-from workbench.nn.contract import EncoderDecoder, PairInputs, Scheduled
+from workbench.nn.contract import EncoderDecoder, PairInputs
 from workbench.nn.decoders import Memory, RecurrentDecoder, RecurrentEncoderDecoder, SourceEncoder, forcing_ratio
+from workbench.nn.protocols import Scheduled
 from workbench.nn.recurrent import RecurrentEncoder
 from workbench.nn.recurrent.cells import CELLS
 

@@ -9,8 +9,9 @@ from torch.nn import functional
 
 from workbench.api import WorkbenchError
 from workbench.nn import symbols
-from workbench.nn.contract import Batch, Embedder, Encoded, TiesWeights
+from workbench.nn.contract import Batch, Embedder, Encoded
 from workbench.nn.heads import VocabularyHead
+from workbench.nn.protocols import TiesWeights
 from workbench.nn.symbols import AdaptiveSoftmax, FullSoftmax, chunked_cross_entropy
 
 LENGTHS = torch.tensor([3, 1, 4])

@@ -13,7 +13,7 @@ from workbench.api import ClassProbabilities, IOShape, LabelledText, Record, Tas
 from workbench.engine.predict import Predictor, load_bundle
 from workbench.engine.training import train
 from workbench.host import LoadedPlugins
-from workbench.nn.contract import Streams, Windows
+from workbench.nn.protocols import Streams, Windows
 from workbench.runs.config import parse_config
 from workbench.runs.folder import RunFolder
 from workbench.testing import dataset, labelled_texts, labelled_vectors, short_series

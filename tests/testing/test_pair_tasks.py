@@ -13,7 +13,8 @@ from workbench.api import TextPair, Translation, WorkbenchError, hookimpl
 from workbench.engine.predict import load_bundle
 from workbench.engine.training import train
 from workbench.host import load_plugins
-from workbench.nn.contract import DecodeOptions, Generates, KnowsWritten
+from workbench.nn.contract import DecodeOptions
+from workbench.nn.protocols import Generates, KnowsWritten
 from workbench.runs.config import parse_config
 from workbench.runs.folder import RunFolder
 from workbench.testing.pair_model import PairModel

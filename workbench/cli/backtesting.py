@@ -87,8 +87,8 @@ def backtest_of(
 
     :class:`WorkbenchError` for a model that does not forecast.
     """
-    from workbench.nn.contract import SplitsInTime
     from workbench.nn.forecasting.backtest import backtest as run_backtest
+    from workbench.nn.protocols import SplitsInTime
 
     task, codec = predictor.model.task, predictor.model.codec
     params = getattr(codec, "params", None)
@@ -128,8 +128,8 @@ def errors_before(predictor: Predictor, series: Series, *, stride: int = 1, leve
 
     On logarithms where the model works on them: intervals then grow with the level.
     """
-    from workbench.nn.contract import SplitsInTime
     from workbench.nn.forecasting.backtest import backtest as run_backtest
+    from workbench.nn.protocols import SplitsInTime
 
     task, codec = predictor.model.task, predictor.model.codec
     params = getattr(codec, "params", None)
@@ -193,8 +193,8 @@ class _Answers:
         import numpy as np
 
         from workbench.engine.evaluate import evaluation_mode
-        from workbench.nn.contract import CutsWindows, Windows
         from workbench.nn.forecasting.backtest import Foretells, Foretold
+        from workbench.nn.protocols import CutsWindows, Windows
 
         model = self._predictor.model
         task, codec = model.task, model.codec

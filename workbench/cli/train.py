@@ -220,7 +220,7 @@ def _newest_dataset(context: CliContext, project: Project, values: Mapping[str, 
 def _cuts_by_time(context: CliContext, config: RunConfig) -> bool:
     """Whether every record is in every split, each cut by time: then a dataset needs none."""
     from workbench.engine.compose import make_task
-    from workbench.nn.contract import SplitsInTime
+    from workbench.nn.protocols import SplitsInTime
 
     _, task = make_task(config, context.plugins().catalogue)
     return isinstance(task, SplitsInTime) and task.splits_in_time

@@ -29,8 +29,9 @@ from workbench.engine.feedback import connect, hears_itself, taught
 from workbench.engine.loop import Trainer
 from workbench.engine.splits import Split, StreamSplit
 from workbench.engine.streams import Carried
-from workbench.nn.contract import Batch, FeedsBack, Head, HoldsOut, Network, SolvesReadout
+from workbench.nn.contract import Batch, Head, Network
 from workbench.nn.masks import sequence_mask
+from workbench.nn.protocols import FeedsBack, HoldsOut, SolvesReadout
 from workbench.nn.reservoir.ridge import Readout, RidgeSums, RidgeSystem
 from workbench.runs.config import RunConfig, TrainingParams
 

@@ -15,7 +15,6 @@ from workbench.engine.dry_build import copies_of_weights, hastily_drawn, refuse_
 from workbench.engine.feedback import connect, fed
 from workbench.nn.contract import (
     Batch,
-    BeginsFromFile,
     Codec,
     Embedder,
     Encoded,
@@ -28,8 +27,8 @@ from workbench.nn.contract import (
     State,
     SymbolHead,
     TaskModel,
-    TiesWeights,
 )
+from workbench.nn.protocols import BeginsFromFile, TiesWeights
 from workbench.runs.config import RunConfig, TrainingParams
 
 

@@ -27,7 +27,8 @@ from workbench.engine.sources import (
     source_for,
 )
 from workbench.engine.splits import KEEP_IN_MEMORY, Split, StreamSplit, WindowSplit
-from workbench.nn.contract import Codec, Encoding, KnowsTargetLength, ReadsFiles, Role, Streams, TaskModel, Windows
+from workbench.nn.contract import Codec, Encoding, TaskModel
+from workbench.nn.protocols import KnowsTargetLength, ReadsFiles, Role, Streams, Windows
 from workbench.runs.config import DataSection, RunConfig
 
 __all__ = [

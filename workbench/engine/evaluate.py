@@ -17,18 +17,8 @@ from workbench.engine.compose import Model
 from workbench.engine.modes import Check, autocast, evaluation_mode, never
 from workbench.engine.splits import Split, StreamSplit
 from workbench.engine.streams import Carried, reading_plan
-from workbench.nn.contract import (
-    Batch,
-    Calibrates,
-    Calibration,
-    DecodeOptions,
-    Encoded,
-    Explains,
-    Generates,
-    LossSum,
-    MetricState,
-    StreamReports,
-)
+from workbench.nn.contract import Batch, DecodeOptions, Encoded, LossSum, MetricState
+from workbench.nn.protocols import Calibrates, Calibration, Explains, Generates, StreamReports
 
 __all__ = [
     "Check",

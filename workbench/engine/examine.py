@@ -13,7 +13,7 @@ from workbench.engine.data import RecordSource, encode_split, source_for
 from workbench.engine.evaluate import evaluation_mode
 from workbench.engine.feedback import taught
 from workbench.engine.predict import Predictor
-from workbench.nn.contract import Examinable
+from workbench.nn.protocols import Examinable
 
 EXAMINED_RECORDS = 64
 """Training records whose inputs a network is examined under."""

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from workbench.api import WorkbenchError
-from workbench.nn.contract import AnswersInNumbers, Batch, Codec, Embedder, FeedsBack, Head, Network, TaskModel
+from workbench.nn.contract import Batch, Codec, Embedder, Head, Network, TaskModel
+from workbench.nn.protocols import AnswersInNumbers, FeedsBack
 
 
 class FedEmbedder(Embedder):

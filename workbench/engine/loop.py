@@ -50,7 +50,8 @@ from workbench.engine.predict import Predictor
 from workbench.engine.splits import Plan, Split, StreamSplit, WindowsAhead, WindowSplit
 from workbench.engine.streams import Carried
 from workbench.engine.telemetry import Telemetry
-from workbench.nn.contract import Batch, Codec, CutsWindows, DecodeOptions, Scheduled
+from workbench.nn.contract import Batch, Codec, DecodeOptions
+from workbench.nn.protocols import CutsWindows, Scheduled
 from workbench.runs.config import RunConfig
 from workbench.runs.journal import JournalWriter
 

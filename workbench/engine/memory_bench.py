@@ -35,7 +35,8 @@ from workbench.api.params import describe
 from workbench.api.refs import Ref
 from workbench.engine.memory_tasks import LADDER, SPAN_TASK, TASKS, MemoryTask, Problem
 from workbench.engine.threads import preserved_random_state
-from workbench.nn.contract import Encoder, SolvesReadout
+from workbench.nn.contract import Encoder
+from workbench.nn.protocols import SolvesReadout
 
 SCHEMA_VERSION = 1
 WEIGHTS = 8_000

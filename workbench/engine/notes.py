@@ -18,7 +18,8 @@ from workbench.engine.compose import Model
 from workbench.engine.data import ListSource, RecordSource, codec_hash, encode_split, source_for
 from workbench.engine.footprint import Load, available_bytes, gibibytes, load_of, measure_costs, training_bytes
 from workbench.engine.splits import Split, StreamSplit
-from workbench.nn.contract import Codec, Encoder, EncoderDecoder, KnowsTargetLength, SolvesReadout, Windows
+from workbench.nn.contract import Codec, Encoder, EncoderDecoder
+from workbench.nn.protocols import KnowsTargetLength, SolvesReadout, Windows
 from workbench.runs.config import DataSection, TrainingParams
 
 ONE_STEP = (

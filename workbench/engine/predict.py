@@ -16,7 +16,8 @@ from workbench.engine.devices import DeviceInfo, choose_device
 from workbench.engine.evaluate import Check, evaluate_split, evaluation_mode, never, predicted_batches
 from workbench.engine.interrupted import answers_from_checkpoint, read_interrupted
 from workbench.engine.tracing import trace_record
-from workbench.nn.contract import DecodeOptions, Explains, KnowsOptions
+from workbench.nn.contract import DecodeOptions
+from workbench.nn.protocols import Explains, KnowsOptions
 from workbench.runs.config import RunConfig
 
 CHUNK_RECORDS = 4096

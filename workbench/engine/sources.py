@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from workbench.api import Record
-from workbench.nn.contract import SplitsInTime, TaskModel
+from workbench.nn.contract import TaskModel
+from workbench.nn.protocols import SplitsInTime
 from workbench.runs.config import DataSection
 
 

@@ -13,7 +13,8 @@ from workbench.api import Record
 from workbench.engine.batching import TokenBudgetBatches, equal_length, evaluation_plan
 from workbench.engine.sources import RecordSource
 from workbench.engine.streams import StreamBatches
-from workbench.nn.contract import Batch, Codec, CutsWindows, Encoding, Windows
+from workbench.nn.contract import Batch, Codec, Encoding
+from workbench.nn.protocols import CutsWindows, Windows
 
 KEEP_IN_MEMORY = 50_000
 """Splits up to this many records are read once and kept; larger ones are streamed once for every pass."""

@@ -15,7 +15,8 @@ from torch.nn import functional
 
 from workbench.api import Record
 from workbench.engine.compose import Model
-from workbench.nn.contract import Batch, Encoded, KnowsGold, SymbolHead
+from workbench.nn.contract import Batch, Encoded, SymbolHead
+from workbench.nn.protocols import KnowsGold
 
 
 def answers_at(model: Model, encoded: Encoded, batch: Batch, steps: Tensor) -> Tensor | None:

@@ -23,13 +23,12 @@ from workbench.nn.contract import (
     Encoder,
     EncoderDecoder,
     Encoding,
-    Generates,
-    KnowsWritten,
     PairEmbedder,
     PairInputs,
     TreeEncoder,
     TreeInputs,
 )
+from workbench.nn.protocols import Generates, KnowsWritten
 
 
 @dataclass(frozen=True, slots=True)

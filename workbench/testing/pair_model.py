@@ -115,7 +115,7 @@ class PairWords(PairEmbedder):
 
 
 class PairModel:
-    """The task as the engine meets it; it :class:`~workbench.nn.contract.Generates`."""
+    """The task as the engine meets it; it :class:`~workbench.nn.protocols.Generates`."""
 
     answer_options = Decoding.names()
 

@@ -1,6 +1,6 @@
 """A generated task over windows of series: the next values after those read (many to one vector). Needs torch.
 
-The smallest codec with :class:`~workbench.nn.contract.Windows`: a series is one record and many examples.
+The smallest codec with :class:`~workbench.nn.protocols.Windows`: a series is one record and many examples.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from workbench.api import Record, Report, Result, WorkbenchError
-from workbench.nn.contract import Batch, Codec, DecodeOptions, Embedder, Encoded, Encoding, Head, LossSum, Role
+from workbench.nn.contract import Batch, Codec, DecodeOptions, Embedder, Encoded, Encoding, Head, LossSum
+from workbench.nn.protocols import Role
 from workbench.testing.options import SeriesParams
 from workbench.testing.records import NextValues, ShortSeries
 

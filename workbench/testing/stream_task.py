@@ -1,7 +1,7 @@
 """A generated task over one running stream: which letter comes next (many to many, causal, carried state). Needs torch.
 
-The smallest codec that :class:`~workbench.nn.contract.Streams`: each record is its letters and an end; the engine joins
-them and hands out chunks with one step of overlap, so that the targets of a chunk are its inputs moved by one.
+The smallest codec that :class:`~workbench.nn.protocols.Streams`: each record is its letters and an end; the engine
+joins them and hands out chunks with one step of overlap, so that the targets of a chunk are its inputs moved by one.
 """
 
 from __future__ import annotations

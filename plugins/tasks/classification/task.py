@@ -17,7 +17,8 @@ from workbench_plugins.tasks.classification.report import build_report
 from workbench_plugins.tasks.classification.saliency import saliency
 
 from workbench.api import ClassProbabilities, Record, Report, Result
-from workbench.nn.contract import Batch, Calibration, Codec, DecodeOptions, Embedder, Encoded, Head, Parts
+from workbench.nn.contract import Batch, Codec, DecodeOptions, Embedder, Encoded, Head, Parts
+from workbench.nn.protocols import Calibration
 from workbench.nn.vectors import fingerprint_of
 
 

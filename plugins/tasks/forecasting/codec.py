@@ -14,8 +14,9 @@ from workbench_plugins.tasks.forecasting.params import ForecastingParams, FreeRu
 from workbench_plugins.tasks.forecasting.splitting import FIRST, SCALE, own_static, with_static
 
 from workbench.api import Record, Series, WorkbenchError
-from workbench.nn.contract import Batch, Encoding, Role
+from workbench.nn.contract import Batch, Encoding
 from workbench.nn.forecasting.baselines import LinearForecast
+from workbench.nn.protocols import Role
 
 DEVIATION = "deviation of "
 """Static note on a gold window, before a channel's name: what a z-scored error divides by."""

@@ -76,7 +76,7 @@ class NextValueHead(ForecastHead):
 
 
 class FreeRunForecasting(Forecasting):
-    """Teacher forced in training; validated and used by free run (:class:`~workbench.nn.contract.Generates`)."""
+    """Teacher forced in training; validated and used by free run (:class:`~workbench.nn.protocols.Generates`)."""
 
     params: FreeRunParams
 

@@ -1,6 +1,6 @@
 """Reservoirs behind the contract of encoders: fixed weights kept as buffers, quick without a gradient, and with one.
 
-With output feedback the answer of the step before is one more input (:class:`~workbench.nn.contract.FeedsBack`), with
+With output feedback the answer of the step before is one more input (:class:`~workbench.nn.protocols.FeedsBack`), with
 weights of its own.
 
 Where no gradient is asked for on a CPU (fitting a readout, predicting) the sparse scan of the numeric layer runs;
