@@ -180,3 +180,26 @@ def test_a_file_of_columns_is_read_as_such_whatever_its_ending(project: Path, tm
     (tmp_path / "in.txt").write_text("EU NNP B-ORG\nrejects VBZ O\n\nPeter NNP B-PER\ncalls VBZ O\n\n" * 5)
     told = recurra("predict", project, "--file", tmp_path / "in.txt", "--format", "jsonl")
     assert json.loads(told.out.splitlines()[0])["record"]["tokens"] == ["EU", "rejects"]
+
+
+def test_lines_that_cannot_be_read_are_left_out_when_asked_and_told(project: Path, tmp_path, recurra) -> None:
+    lines = ['{"tokens": ["Peter"], "tags": ["B-PER"]}', '{"tokens": ["EU", "call"], "tags": ["O"]}', '{"tokens": ']
+    (tmp_path / "in.jsonl").write_text("\n".join([*lines[:1] * 3, *lines[1:], lines[0]]) + "\n")
+    words = ["predict", project, "--file", tmp_path / "in.jsonl", "--output", tmp_path / "out.jsonl"]
+    told = recurra(*words).block()
+    assert told["where"].endswith("in.jsonl:5")
+    assert not (tmp_path / "out.jsonl").exists()
+    told = recurra(*words, "--skip-bad")
+    assert told.status == 0
+    assert "line 4: Skipped: This line cannot be imported: 2 tokens but 1 tags." in " ".join(told.err.split())
+    assert "line 5: Skipped" in told.err
+    assert "4 answers" in told.out
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 4
+    assert "for a file" in recurra("predict", project, "Peter", "--skip-bad").block()["what"]
+
+
+def test_a_file_of_bad_lines_alone_says_so(project: Path, tmp_path, recurra) -> None:
+    (tmp_path / "in.jsonl").write_text('{"tokens": ["EU", "call"], "tags": ["O"]}\n' * 3)
+    told = recurra("predict", project, "--file", tmp_path / "in.jsonl", "--skip-bad").block()
+    assert told["why"].startswith("Every record was left out. Skipped: ")
+    assert told["where"].endswith("in.jsonl:1")

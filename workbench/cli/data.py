@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from workbench.api import Finding
     from workbench.data.importing import ImportReport
     from workbench.project import Project
 
@@ -56,13 +57,18 @@ def import_files(
     console.print(
         f"{report.dataset.name}: {report.records:,} records ({splits}) in {report.seconds:.2f} s", markup=False
     )
-    for finding in report.problems[:SHOWN_PROBLEMS]:
-        where = f"line {finding.line}: " if finding.line else ""
-        console.print(f"{finding.severity}: {where}{finding.message} {finding.fix}".rstrip(), markup=False)
-    if len(report.problems) > SHOWN_PROBLEMS:
-        console.print(f"… and {len(report.problems) - SHOWN_PROBLEMS} more")
+    show_problems(console, report.problems)
     if "train" not in counts and report.dataset.record not in CUT_BY_TIME:
         console.print("To train on it, records must be in a split: import with --split random, or use the window.")
+
+
+def show_problems(console: Console, problems: Sequence[Finding]) -> None:
+    """What was strange in a file but did not stop its reading, what was left out among it: a line each."""
+    for finding in problems[:SHOWN_PROBLEMS]:
+        where = f"line {finding.line}: " if finding.line else ""
+        console.print(f"{finding.severity}: {where}{finding.message} {finding.fix}".rstrip(), markup=False)
+    if len(problems) > SHOWN_PROBLEMS:
+        console.print(f"… and {len(problems) - SHOWN_PROBLEMS} more")
 
 
 def export(

@@ -17,7 +17,7 @@ from workbench.cli.flags import whole
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from workbench.api import Record, Report, Result
+    from workbench.api import Finding, Record, Report, Result
     from workbench.engine.predict import Predictor
     from workbench.nn.contract import DecodeOptions
 
@@ -36,11 +36,16 @@ def predict(
     option: Annotated[
         list[str] | None, typer.Option(help="How to answer, as key=value: temperature=0.5, seed=3, beam=10.")
     ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option(help="Leave out records of the file that cannot be read, instead of stopping.")
+    ] = False,
 ) -> None:
     """Answer with a trained model."""
     context: CliContext = ctx.obj
     if text and file:
         raise WorkbenchError("Give the text or a file, not both.")
+    if skip_bad and file is None:
+        raise WorkbenchError("--skip-bad is for a file of inputs; there is none.", fix="Name one with --file.")
     if as_format not in (None, "text", "jsonl") and file is None:
         raise WorkbenchError(
             f"Answers cannot be written as {as_format!r}.", fix="Use --format text or jsonl; a --file has more formats."
@@ -58,7 +63,7 @@ def predict(
     options = _decode_options(DecodeOptions, n_best, option or [])
     predictor.refuse_unknown(options)
     if file is not None:
-        _predict_file(context, predictor, file, output, as_format, options)
+        _predict_file(context, predictor, file, output, as_format, options, skip_bad)
         return
     count = 0
     unknowns = Unknowns(predictor.model.codec)
@@ -186,17 +191,19 @@ def _predict_file(
     output: Path | None,
     as_format: str | None,
     options: DecodeOptions,
+    skip_bad: bool,
 ) -> None:
     """Answer a whole file; the format is the one asked for, or the output's ending tells it, or text."""
     import shutil
     import tempfile
 
     from workbench.api.files import atomic_path
-    from workbench.cli.data import progress_bar
+    from workbench.cli.data import progress_bar, show_problems
     from workbench.engine.batch_files import predict_file
     from workbench.engine.unknowns import Unknowns
 
     unknowns = Unknowns(predictor.model.codec)
+    problems: list[Finding] = []
     suffix = {"text": ".txt"}.get(as_format, f".{as_format}") if as_format else (output.suffix if output else ".txt")
     with tempfile.TemporaryDirectory(prefix="recurra-") as folder, progress_bar(context, "predicting") as progress:
         direct = output is not None and output.suffix == suffix
@@ -210,6 +217,8 @@ def _predict_file(
             options=options,
             progress=lambda done, total: progress(done, total, 0),
             unknowns=unknowns,
+            skip_bad=skip_bad,
+            problems=problems,
         )
         if output is None:
             with target.open(encoding="utf-8") as answers:
@@ -217,6 +226,8 @@ def _predict_file(
         elif not direct:
             with atomic_path(output) as temporary:
                 shutil.copyfile(target, temporary)
+    if skip_bad:
+        show_problems(context.console(stderr=True), problems)  # beside the answers, which may go to a pipe
     _note(context, unknowns.notice)
     if output is not None:
         context.console().print(f"{count:,} answers in {output}", markup=False)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from workbench.api import Catalogue, Importer, Record, Result, WorkbenchError, validate
+from workbench.api import Catalogue, Finding, Importer, Record, Result, WorkbenchError, validate
 from workbench.api.files import atomic_path
 from workbench.api.textfiles import TextFile
 from workbench.engine.predict import Predictor
@@ -30,11 +30,15 @@ def predict_file(
     importer: str = "",
     progress: Progress | None = None,
     unknowns: Unknowns | None = None,
+    skip_bad: bool = False,
+    problems: list[Finding] | None = None,
 ) -> int:
     """Predict every record of ``source`` into ``target`` and return how many; a cancel or an error leaves no target.
 
     ``importer`` is an id, "text" for plain text, or "" to look at the file. The target's suffix chooses an exporter
     of predictions; without one, ``.jsonl`` (a record and its result in each line) and ``.txt`` (a summary a line).
+    With ``skip_bad`` records that cannot be read are left out instead of stopping; ``problems`` receives what the
+    importer found, those among it, at the end.
     """
     if not source.is_file():
         raise WorkbenchError(
@@ -50,7 +54,8 @@ def predict_file(
             count += 1
             yield pair
 
-    records = _records(predictor, source, catalogue, importer, progress)
+    found: list[Finding] = [] if problems is None else problems
+    records = _records(predictor, source, catalogue, importer, progress, skip_bad, found)
     if unknowns is not None:
         records = unknowns.watch(records)
     write = _writer(predictor, target, catalogue)
@@ -59,15 +64,24 @@ def predict_file(
         if not count:
             raise WorkbenchError(
                 "There is nothing to read in this file.",
-                why="It is empty, or holds only empty lines.",
+                why=f"Every record was left out. {found[0].message}"
+                if skip_bad and found
+                else "It is empty, or holds only empty lines.",
                 fix="Check the path, and that the file was copied whole.",
                 file=source,
+                line=found[0].line if skip_bad and found else None,
             )
     return count
 
 
 def _records(
-    predictor: Predictor, source: Path, catalogue: Catalogue, wanted: str, progress: Progress | None
+    predictor: Predictor,
+    source: Path,
+    catalogue: Catalogue,
+    wanted: str,
+    progress: Progress | None,
+    skip_bad: bool,
+    problems: list[Finding],
 ) -> Iterator[Record]:
     length = predictor.model.codec.length
     spec, options = _importer(predictor, source, catalogue, wanted)
@@ -80,12 +94,15 @@ def _records(
                 if length(record) > 0:
                     yield record
         return
+    if skip_bad and "skip_bad" in spec.params.model_fields:
+        options["skip_bad"] = True
     stream = spec.factory.resolve()(source, validate(spec.params, options, where=spec.id))
     for number, imported in enumerate(stream, start=1):
         if progress is not None and number % 64 == 0:
             progress(*stream.position())
         if length(imported.record) > 0:
             yield imported.record
+    problems.extend(stream.problems)
 
 
 def _importer(
