@@ -30,6 +30,10 @@ BY_STEPS = (
     "This task's head has no closed form, so the readout is not solved at once: it is trained by gradient steps on the "
     "fixed reservoir. The washout, the ridges and the search then do nothing."
 )
+NO_WASHOUT = (
+    "The washout does nothing here: each record gives one answer, read after its steps, so that there is no first "
+    "answer to leave out of the fit."
+)
 SAMPLE_RECORDS = 200
 """Records that are encoded to describe a model: enough to measure on, few enough to wait for."""
 
@@ -44,6 +48,16 @@ def one_step(model: Model, split: Split) -> bool:
 def by_steps(model: Model, closed_form: bool) -> bool:
     """Whether a readout that was to be solved is trained step by step instead."""
     return isinstance(model.encoder, SolvesReadout) and model.encoder.solve and not closed_form
+
+
+def washout_in_vain(model: Model, split: Split) -> bool:
+    """Whether a washout was asked for where each record gives one row to the fit, and none can be left out."""
+    network = model.encoder
+    if not isinstance(network, SolvesReadout) or not network.solve or not network.washout or not len(split):
+        return False
+    chosen = np.array([int(np.argmin(split.lengths))], dtype=np.int64)
+    wanted = model.head.regression_targets(split.batch(model.codec, chosen).to(model.device))
+    return wanted is not None and wanted.dim() == 2 and not isinstance(split, StreamSplit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +116,8 @@ def foresee(
         notes.append(ONE_STEP)
     if by_steps(model, solves(model, sample, training)):
         notes.append(BY_STEPS)
+    elif washout_in_vain(model, sample):
+        notes.append(NO_WASHOUT)
     free = available_bytes(model.device)
     if needed > free:
         notes.append(

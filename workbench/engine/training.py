@@ -33,7 +33,7 @@ from workbench.engine.footprint import refuse_too_large
 from workbench.engine.interrupted import START, digest, read_start
 from workbench.engine.loop import Service, Trainer
 from workbench.engine.modes import spare_collections
-from workbench.engine.notes import BY_STEPS, ONE_STEP, by_steps, one_step
+from workbench.engine.notes import BY_STEPS, NO_WASHOUT, ONE_STEP, by_steps, one_step, washout_in_vain
 from workbench.engine.predict import parse_input
 from workbench.engine.threads import ThreadChoice, calibrate_threads
 from workbench.nn.contract import Batch
@@ -260,6 +260,8 @@ class _Session:
             refuse_too_large(model, prepared.train, self.config.training)
         if by_steps(model, closed_form):
             self._warn(BY_STEPS, "Choose another head where the task offers one, or set readout = gradient.")
+        elif washout_in_vain(model, prepared.train):
+            self._warn(NO_WASHOUT, "Set washout = 0.")
         if one_step(model, prepared.train):
             self._warn(ONE_STEP, "Choose data with more steps, if the order of things is to matter.")
 
