@@ -1,4 +1,4 @@
-"""What is said before a training: options that do nothing for this task."""
+"""What is said before a training: options that do nothing for this task, and networks that take minutes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from workbench.engine.data import ListSource
 from workbench.engine.notes import BY_STEPS, NO_WASHOUT, foresee
 from workbench.engine.training import train
 from workbench.host import load_plugins
+from workbench.nn.reservoir import size, weights
+from workbench.nn.reservoir.size import forewarning, seconds_needed
+from workbench.nn.reservoir.weights import ReservoirOptions
 from workbench.runs.config import RunConfig, parse_config
 from workbench.runs.folder import RunFolder
 from workbench.runs.journal import read_journal
@@ -70,3 +73,41 @@ def test_the_run_says_so_too(catalogue, tmp_path) -> None:
     assert train(run, dataset("labelled_text", train=20, validation=5), catalogue).reason == "completed"
     told = [event.what for event in read_journal(run.journal_path) if isinstance(event, WarningEvent)]
     assert NO_WASHOUT in told
+
+
+def test_reservoirs_that_take_minutes_are_announced_with_their_time(catalogue, monkeypatch, tmp_path) -> None:
+    usual = forewarning(ReservoirOptions(units=2000, density=0.02), 2, 4000, steps=100_000, ridges=7, solve=True)
+    assert usual == "", "the largest preset"
+    options = ReservoirOptions(units=20_000)
+    told = forewarning(options, 1, 20_000, steps=10_000, ridges=7, solve=True)
+    assert "20,000 units" in told
+    assert "minutes" in told
+    drawing, several = seconds_needed(options, 1, 20_000, steps=10_000, ridges=7)
+    assert several > 2 * seconds_needed(options, 1, 20_000, steps=10_000, ridges=1)[1]
+    assert drawing > 30
+
+    config = configuration({"id": "classification"})
+    records = records_of(catalogue, "classification")
+    model = compose(config, catalogue, records=records["train"])
+    monkeypatch.setattr(size, "LONG_SECONDS", 0.0)
+    notes = foresee(model, ListSource(records), config.data, config.training)[1]
+    assert [note for note in notes if "20 units" in note]
+    run = RunFolder.create(tmp_path, config)
+    train(run, records, catalogue)
+    told = [event.what for event in read_journal(run.journal_path) if isinstance(event, WarningEvent)]
+    assert any("takes long" in what for what in told)
+
+
+def test_a_large_reservoir_is_described_without_its_spectral_radius(catalogue, monkeypatch) -> None:
+    exact = weights.spectral_radius(weights._unscaled(2500, 0.02, (1, 2))[0])
+    assert weights._unscaled(2500, 0.02, (1, 2), True)[1] == pytest.approx(exact, rel=0.06)
+
+    def slow(matrix: Any) -> float:
+        raise AssertionError("computed where only sizes are asked for")
+
+    monkeypatch.setattr(weights, "spectral_radius", slow)
+    config = configuration({"id": "classification"}, units=2500, density=0.01)
+    records = records_of(catalogue, "classification")["train"]
+    assert compose(config, catalogue, records=records, drawn=False).encoder.units == 2500
+    with pytest.raises(AssertionError):
+        compose(config, catalogue, records=records)

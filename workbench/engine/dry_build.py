@@ -7,7 +7,7 @@ before anything could say so. On torch's meta device tensors have shapes and no 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Self
 
 import psutil
 import torch
@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from workbench.api import Architecture, Params, WorkbenchError
 from workbench.nn.contract import Embedder
+from workbench.nn.haste import in_haste
 from workbench.runs.config import TrainingParams
 
 logger = logging.getLogger(__name__)
@@ -41,8 +42,18 @@ class hastily_drawn(TorchFunctionMode):  # noqa: N801 - used as a context, like 
 
     A QR decomposition is nearly all the time that drawing a large network takes, and its count and the memory of its
     training do not depend on it. What else a network computes of its own numbers while it is made (the spectral
-    radius of a reservoir) is done as always.
+    radius of a large reservoir) it estimates, as :mod:`workbench.nn.haste` asks it to.
     """
+
+    def __enter__(self) -> Self:
+        self._haste = in_haste()
+        self._haste.__enter__()
+        super().__enter__()
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        super().__exit__(kind, error, trace)
+        self._haste.__exit__(kind, error, trace)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.linalg.qr and not kwargs and len(args) == 1 and args[0].ndim == 2:

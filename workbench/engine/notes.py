@@ -19,7 +19,7 @@ from workbench.engine.data import ListSource, RecordSource, codec_hash, encode_s
 from workbench.engine.footprint import Load, available_bytes, gibibytes, load_of, measure_costs, training_bytes
 from workbench.engine.splits import Split, StreamSplit
 from workbench.nn.contract import Codec, Encoder, EncoderDecoder
-from workbench.nn.protocols import KnowsTargetLength, SolvesReadout, Windows
+from workbench.nn.protocols import Forewarns, KnowsTargetLength, SolvesReadout, Windows
 from workbench.runs.config import DataSection, TrainingParams
 
 ONE_STEP = (
@@ -118,6 +118,8 @@ def foresee(
         notes.append(BY_STEPS)
     elif washout_in_vain(model, sample):
         notes.append(NO_WASHOUT)
+    if isinstance(model.encoder, Forewarns) and (told := model.encoder.forewarn(lengths.total)):
+        notes.append(told)
     free = available_bytes(model.device)
     if needed > free:
         notes.append(

@@ -37,6 +37,7 @@ from workbench.engine.notes import BY_STEPS, NO_WASHOUT, ONE_STEP, by_steps, one
 from workbench.engine.predict import parse_input
 from workbench.engine.threads import ThreadChoice, calibrate_threads
 from workbench.nn.contract import Batch
+from workbench.nn.protocols import Forewarns
 from workbench.runs.config import RunConfig
 from workbench.runs.control import ControlReader
 from workbench.runs.folder import RunFolder
@@ -262,6 +263,10 @@ class _Session:
             self._warn(BY_STEPS, "Choose another head where the task offers one, or set readout = gradient.")
         elif washout_in_vain(model, prepared.train):
             self._warn(NO_WASHOUT, "Set washout = 0.")
+        if isinstance(model.encoder, Forewarns):
+            told = model.encoder.forewarn(int(prepared.train.lengths.sum()))
+            if told:
+                self._warn(told, "Stop the run if that is too long.")
         if one_step(model, prepared.train):
             self._warn(ONE_STEP, "Choose data with more steps, if the order of things is to matter.")
 

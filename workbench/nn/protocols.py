@@ -40,6 +40,16 @@ class SolvesReadout(Protocol):
 
 
 @runtime_checkable
+class Forewarns(Protocol):
+    """A network that knows of itself that it takes minutes: told to people before a training begins.
+
+    ``forewarn`` answers with a sentence, or "", for a training on so many steps in all.
+    """
+
+    def forewarn(self, steps: int) -> str: ...
+
+
+@runtime_checkable
 class FeedsBack(Protocol):
     """A network that reads the answer of the step before beside the input of each: its ``x`` is (B, T, D + K).
 

@@ -26,7 +26,7 @@ from workbench.nn.reservoir.diagnostics import echo_state_test
 from workbench.nn.reservoir.echo_state import ALARM_SPANS
 from workbench.nn.reservoir.examination import Told, joined, look_into
 from workbench.nn.reservoir.reservoir import Reservoir
-from workbench.nn.reservoir.size import refuse_too_large
+from workbench.nn.reservoir.size import forewarning, refuse_too_large
 from workbench.nn.reservoir.weights import ReservoirOptions, ReservoirWeights, draw_weights
 
 Array = NDArray[Any]
@@ -81,6 +81,7 @@ class EchoStateEncoder(Encoder):
         self.units, self.count, self.input_size = units, reservoirs, input_size
         self.input_to_readout, self.squares, self.noise = input_to_readout, squares, options.noise
         self.solve, self.washout, self.ridges = solve, washout, tuple(ridges)
+        self._options = options
 
         def stacked(part: Callable[[ReservoirWeights], Array]) -> Tensor:
             return torch.from_numpy(np.stack([np.ascontiguousarray(part(one)) for one in drawn]))
@@ -101,6 +102,12 @@ class EchoStateEncoder(Encoder):
         self._sparse: list[Reservoir] | None = None
         self._dense: Tensor | None = None
         self.register_load_state_dict_post_hook(lambda *_: self._forget())  # type: ignore[no-untyped-call]
+
+    def forewarn(self, steps: int) -> str:
+        """A sentence where drawing it and fitting its readout on ``steps`` steps takes minutes, else ""."""
+        return forewarning(
+            self._options, self.count, self.output_size, steps=steps, ridges=len(self.ridges), solve=self.solve
+        )
 
     def _forget(self) -> None:
         """What was made of the weights is made anew: they were moved, converted or loaded."""
