@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QPointF, Qt
 from pytestqt.qtbot import QtBot
+from workbench_plugins.tasks.classification.codec import ClassificationCodec
 from workbench_plugins.tasks.classification.gui import ClassProbabilitiesView, LabelledTextEditor, SaliencyPanel
+from workbench_plugins.tasks.classification.params import ClassificationParams
 
 from workbench.api import ClassProbabilities, LabelledText, Record, StoredRecord, WorkbenchError
 from workbench.shell.sdk import EditorContext, PanelContext, Theme
@@ -194,3 +198,31 @@ def test_the_panel_says_what_went_wrong(qtbot: QtBot, panel: tuple[SaliencyPanel
     qtbot.waitUntil(lambda: len(worker.jobs) == 1)
     worker.jobs[0][2](WorkbenchError("The model is gone.", fix="Train it again."))
     assert widget.problem.text() == "The model is gone. Train it again."
+
+
+def test_the_vocabulary_is_shown_and_cuts_as_the_model_reads(qtbot: QtBot, tmp_path: Path) -> None:
+    params = ClassificationParams(minimum_frequency=1)
+    cut = [LabelledText("a fine film , not long . it is , in all , good .", label) for label in ("good", "bad")] * 20
+    codec = ClassificationCodec.fit(cut, params)
+    assert codec.cut_already
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "codec.json").write_text(json.dumps({"codec": codec.to_json()}))
+    run = SimpleNamespace(path=tmp_path)
+    settings = {"place": "use"}
+    view = ClassProbabilitiesView(
+        PanelContext(Theme("light"), lambda _what: None, run=lambda: run, settings=settings)
+    )
+    qtbot.addWidget(view)
+    view.show()
+    qtbot.mouseClick(view.more, Qt.MouseButton.LeftButton)
+    vocabulary = view.vocabulary
+    assert vocabulary is not None
+    assert vocabulary.isVisible()
+    assert vocabulary.model.rowCount() == len(codec.tokeniser) - 4
+    vocabulary.trial.setText("a fine film, zebra.")
+    assert vocabulary.pieces.accessibleName().startswith("a fine film ,")
+    assert "zebra (unknown)" in vocabulary.pieces.accessibleName()
+    qtbot.mouseClick(view.more, Qt.MouseButton.LeftButton)
+    assert not vocabulary.isVisible()
+    assert not view_of(qtbot, compact=True).more.isVisible()
+    assert not view_of(qtbot, place="evaluate").more.isVisible()

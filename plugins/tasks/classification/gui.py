@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 from workbench_plugins.tasks.classification.gui_words import WeightedWords
+from workbench_plugins.tasks.classification.text import cut_as_trained
 
 from workbench.api import ClassProbabilities, LabelledText, StoredRecord, WorkbenchError
-from workbench.shell.sdk import EditorContext, LabelChips, LabelColours, Muted, PanelContext, ProbabilityBars, Text
+from workbench.shell.sdk import (
+    Button,
+    EditorContext,
+    LabelChips,
+    LabelColours,
+    Muted,
+    PanelContext,
+    ProbabilityBars,
+    Text,
+)
+
+if TYPE_CHECKING:
+    from workbench_plugins.tasks.translation.vocabulary_view import VocabularyView
+
+    from workbench.nn.text import Tokeniser
 
 LAYER = "label"
 METHODS = ("integrated gradients", "left out")
@@ -213,6 +228,7 @@ class ClassProbabilitiesView(QWidget):
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
+        self._context = context
         self._compact = bool(context.settings.get("compact", False))
         self._asked = context.settings.get("place") == "use"
         self._result: ClassProbabilities | None = None
@@ -232,13 +248,35 @@ class ClassProbabilitiesView(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.headline, 1)
         row.addWidget(self.method)
+        self.vocabulary: VocabularyView | None = None
+        self.more = Button(
+            "Vocabulary…", kind="quiet", on_click=self.show_vocabulary, tip="The symbols, and how texts are cut"
+        )
+        row.addWidget(self.more)
         layout.addLayout(row)
         layout.addWidget(self.bars)
         layout.addWidget(self.words)
         layout.addWidget(self.note)
         self.method.setVisible(self._asked and not self._compact)
+        self.more.setVisible(self._asked and not self._compact and bool(context.settings.get("vocabulary", True)))
         for widget in (self.words, self.note):
             widget.hide()
+
+    def show_vocabulary(self) -> None:
+        """Show the symbols and how a text is cut, below the answer; the second time hide them."""
+        if self.vocabulary is None:
+            from workbench_plugins.tasks.translation.vocabulary_view import VocabularyView
+
+            self.vocabulary = VocabularyView(self._context, prepare=_as_read)
+            self.layout().addWidget(self.vocabulary)
+            self.vocabulary.hide()
+        self.vocabulary.setVisible(self.vocabulary.isHidden())
+        self._refresh_vocabulary()
+
+    def _refresh_vocabulary(self) -> None:
+        """Another run has another vocabulary."""
+        if self.vocabulary is not None and not self.vocabulary.isHidden():
+            self.vocabulary.refresh()
 
     def options(self) -> dict[str, Any]:
         """What is sent with a question: whether the words are asked for."""
@@ -252,6 +290,7 @@ class ClassProbabilitiesView(QWidget):
         """Show ``result``; ``muted`` for an answer that a newer one has replaced."""
         self._result = result
         self.setEnabled(not muted)
+        self._refresh_vocabulary()
         self._show()
 
     def _show(self) -> None:
@@ -281,6 +320,16 @@ class ClassProbabilitiesView(QWidget):
         self.note.setVisible(bool(notes))
 
 
+def _as_read(text: str, codec: Mapping[str, Any], tokeniser: Tokeniser) -> str:
+    """``text`` as the model reads it: cut at punctuation first where its training texts came cut."""
+    if not codec.get("cut_already"):
+        return text
+    from workbench.nn.text import UNKNOWN
+
+    lower = tokeniser.lowercase
+    return cut_as_trained(text, lambda word: tokeniser.id_of(word.lower() if lower else word) != UNKNOWN)
+
+
 class SaliencyPanel(QWidget):
     """In Explain: a text, the answer to it, and the words that decided; asked again as one types."""
 
@@ -293,7 +342,7 @@ class SaliencyPanel(QWidget):
         self.input.setAccessibleName("Text to explain")
         self.input.setPlaceholderText("Type a text")
         self.view = ClassProbabilitiesView(
-            PanelContext(theme=context.theme, notify=context.notify, settings={"place": "use"})
+            PanelContext(theme=context.theme, notify=context.notify, settings={"place": "use", "vocabulary": False})
         )
         self.problem = Muted("")
         self.problem.hide()

@@ -1,10 +1,10 @@
-"""The vocabularies of a translator or a language model, to look through: every symbol with its count, and how a typed
-text is cut. Only a gui.py imports this module."""
+"""The vocabularies of a translator, a language model or a classifier, to look through: every symbol with its count, and
+how a typed text is cut. Only a gui.py imports this module."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from PySide6.QtWidgets import (
 
 from workbench.nn.text import SPECIALS, UNKNOWN, Tokeniser
 from workbench.shell.sdk import FlowText, Muted, PanelContext, Piece
+
+Prepare = Callable[[str, Mapping[str, Any], Tokeniser], str]
 
 _HEADERS = ("Symbol", "Count", "Number")
 _KINDS = {"words": "words", "characters": "characters", "bpe": "pieces of words (BPE)", "unigram": "pieces (unigram)"}
@@ -67,10 +69,15 @@ class SymbolsModel(QAbstractTableModel):
 
 
 class VocabularyView(QWidget):
-    """Shows the vocabularies of the run that is selected; :meth:`refresh` reads them when another is."""
+    """Shows the vocabularies of the run that is selected; :meth:`refresh` reads them when another is.
 
-    def __init__(self, context: PanelContext) -> None:
+    ``prepare`` makes of a typed text what the codec (as JSON) has the tokeniser read.
+    """
+
+    def __init__(self, context: PanelContext, *, prepare: Prepare | None = None) -> None:
         super().__init__()
+        self._prepare = prepare
+        self._codec: Mapping[str, Any] = {}
         self._context = context
         self._read: tuple[str, float] = ("", 0.0)
         self._sides: dict[str, Tokeniser] = {}
@@ -120,7 +127,8 @@ class VocabularyView(QWidget):
         if stamp == self._read:
             return
         self._read = stamp
-        self._sides = read_sides(path) if path is not None else {}
+        self._codec = read_codec(path) if path is not None else {}
+        self._sides = sides_of(self._codec)
         self.side.blockSignals(True)
         self.side.clear()
         self.side.addItems(list(self._sides))
@@ -141,15 +149,19 @@ class VocabularyView(QWidget):
             seen = sum(tokeniser.counts)
             unknown = tokeniser.counts[UNKNOWN] / seen if seen else 0.0
             left_out = f"; {unknown:.1%} of the training texts is not among them" if unknown else ""
+            beyond = " Further words have a pretrained vector." if self._codec.get("pretrained") else ""
             self.about.setText(
                 f"{len(tokeniser) - len(SPECIALS):,} symbols, {_KINDS[tokeniser.kind]}{left_out}. "
-                f"Fingerprint {tokeniser.hash[:12]}."
+                f"Fingerprint {tokeniser.hash[:12]}.{beyond}"
             )
         self._cut()
 
     def _cut(self) -> None:
         tokeniser = self.tokeniser
-        cut = tokeniser.pieces(self.trial.text()[:2000]) if tokeniser is not None else []
+        text = self.trial.text()[:2000]
+        if self._prepare is not None and tokeniser is not None:
+            text = self._prepare(text, self._codec, tokeniser)
+        cut = tokeniser.pieces(text) if tokeniser is not None else []
         shown = []
         for number, piece in enumerate(cut):
             assert tokeniser is not None
@@ -169,20 +181,28 @@ def codec_path(run: Path) -> Path | None:
     return None
 
 
-def read_sides(path: Path) -> dict[str, Tokeniser]:
-    """Title → tokeniser; one where both sides share it or there is one text only, none where the file is of another
-    task or damaged."""
+def read_codec(path: Path) -> Mapping[str, Any]:
+    """The codec of a run as JSON; empty where the file is damaged."""
     try:
         values = json.loads(path.read_bytes())
         values = json.loads(values["start"]) if "start" in values else values
-        codec: Mapping[str, Any] = values["codec"]
+        codec = values["codec"]
+        return codec if isinstance(codec, Mapping) else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def sides_of(codec: Mapping[str, Any]) -> dict[str, Tokeniser]:
+    """Title → tokeniser; one where both sides share it or there is one text only, none where the codec is of another
+    task or damaged."""
+    try:
         if "tokeniser" in codec:
             return {"Texts": Tokeniser.from_json(codec["tokeniser"])}
         source = Tokeniser.from_json(codec["source"])
         if codec["target"] is None:
             return {"Both sides": source}
         return {"Source": source, "Target": Tokeniser.from_json(codec["target"])}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return {}
 
 
