@@ -48,11 +48,11 @@ class hastily_drawn(TorchFunctionMode):  # noqa: N801 - used as a context, like 
     def __enter__(self) -> Self:
         self._haste = in_haste()
         self._haste.__enter__()
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        super().__exit__(kind, error, trace)
+        super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
         self._haste.__exit__(kind, error, trace)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
