@@ -35,6 +35,13 @@ BROKEN = {
     "json too deep": ("a.jsonl", b"[" * 100_000 + b"\n", ":1", "not JSON"),
     "span outside": ("a.jsonl", b'{"text": "hello", "spans": [[3, 400, "X"]]}\n', ":1", "does not lie"),
     "half a character": ("a.jsonl", b'{"text": "a \\ud800 b", "spans": [[0, 1, "X"]]}\n', ":1", "half a character"),
+    "header alone": ("a.csv", b"text,label\n", ":1", "a header in this file and no row"),
+    "header of other names": ("a.csv", b"alpha,beta\n", ":1", "a header alone"),
+    "quote unclosed": ("a.csv", b'text,label\n"good one,pos\nbad one,neg\n', ":2", "never closed"),
+    "quote unclosed, other names": ("a.csv", b'alpha,beta\n"good one,pos\nbad one,neg\n', ":2", "never closed"),
+    "quote unclosed, long": ("a.csv", b'text,label\n"good one,pos\n' + b"bad one,neg\n" * 9000, ":2", "never closed"),
+    "labelled json cut short": ("a.jsonl", b'{"text": "so good", "label": "pos"}\n' * 5 + b'{"text": "so b', ":6",
+                                "not a JSON object of texts"),
     "conllu of four columns": ("a.conllu", b"1\tA\ta\tNOUN\n", ":1", "4 tab-separated columns"),
 }
 

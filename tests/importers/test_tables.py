@@ -15,6 +15,8 @@ from workbench.api import Importer, LabelledText, Record, Sniff, Text, TextPair,
 from workbench.data import DatasetStore, ReplaceRecord
 from workbench.data.exporting import export_dataset, export_splits
 from workbench.data.importing import ImportReport, import_file, import_files
+from workbench.data.proposals import propose
+from workbench.host import load_plugins
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 TSV = b"a fine film\t1\nnot my cup\t0\nit works well\t1\nthis is dull\t0\n"
@@ -284,3 +286,25 @@ def test_a_cut_parquet_file_is_refused_in_words(store: DatasetStore, tmp_path: P
     content = (tmp_path / "in.parquet").read_bytes()
     with pytest.raises(WorkbenchError, match="Parquet file cannot be read"):
         imported(store, LABELLED, tmp_path / "in.parquet", content[:-20])
+
+
+def test_broken_json_of_labelled_texts_is_told_by_the_importer_of_texts(tmp_path: Path) -> None:
+    catalogue = load_plugins().catalogue
+    (tmp_path / "a.jsonl").write_text('{"text": "so good", "label": "pos"}\n' * 5 + '{"text": "so b\n')
+    assert propose(catalogue, [tmp_path / "a.jsonl"])[0].importer.id == "table-labelled"
+    spans = '{"text": "so good", "spans": [[0, 2, "X"]]}\n'
+    (tmp_path / "b.jsonl").write_text(spans * 5 + '{"text": "so b\n')
+    assert propose(catalogue, [tmp_path / "b.jsonl"])[0].importer.id == "jsonl-spans"
+
+
+def test_a_table_by_name_alone_does_not_outdo_an_importer_that_knows_it(tmp_path: Path) -> None:
+    catalogue = load_plugins().catalogue
+    (tmp_path / "a.csv").write_text("date,value\n" + "".join(f"2024-01-{day:02},{day}\n" for day in range(1, 29)))
+    found = propose(catalogue, [tmp_path / "a.csv"])
+    assert found[0].importer.record == "series"
+    assert all(one.confidence > 0.2 for one in found)
+
+
+def test_one_line_of_running_text_is_not_taken_for_a_header(tmp_path: Path) -> None:
+    line = b"It was, all in all, a fine film to see\n"
+    assert LABELLED.sniff.resolve()(line, Path("a.csv")) is None, "a classifier reads it as a text"

@@ -108,7 +108,18 @@ class DelimitedForm:
             )
         self.dialect: Dialect = found[0]
         self._sample = found[1] if whole else found[1][:-1] or found[1]
+        self.alone = len(self._sample) == 1
+        if self.alone and not options.skip_bad and (fault := self._first_fault()) is not None:
+            raise fault  # else the one row above it would be taken for all there is
         self.headed = options.header == "yes" or (options.header == "auto" and has_header(self._sample))
+        if self.alone and self.headed and whole:
+            raise WorkbenchError(
+                "There is a header in this file and no row below it.",
+                why=f"The columns are: {', '.join(cell.strip() for cell in self._sample[0])}.",
+                fix="Check that the file was written whole; if its line is a row, set header to no in the options.",
+                file=path,
+                line=1,
+            )
         width = len(self._sample[0]) if self.headed else max(len(row) for row in self._sample)
         first = [cell.strip() for cell in self._sample[0]]
         self.names: tuple[str, ...] = tuple(first) if self.headed else tuple(str(i + 1) for i in range(width))
@@ -123,6 +134,21 @@ class DelimitedForm:
             "encoding": self._file.encoding,
             "tail": "",
         }
+
+    def _first_fault(self) -> WorkbenchError | None:
+        """What is wrong with the first row that cannot be read, where it is among the first two."""
+        with closing(iter(TextFile(self._path, self._encoding))) as source:
+            reader = open_reader(source, self.dialect)
+            rows = begun = 0
+            while rows < 2:
+                try:
+                    rows += bool(next(reader))
+                except StopIteration:
+                    return None
+                except csv.Error as error:
+                    return self._explain(error, begun + 1, reader.line_num)
+                begun = reader.line_num
+        return None
 
     def position(self) -> tuple[int, int]:
         return self._file.position()

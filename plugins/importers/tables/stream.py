@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,9 +19,10 @@ from workbench_plugins.importers.tables.columns import (
     split_column,
     text_column,
 )
-from workbench_plugins.importers.tables.dialect import find_dialect, has_header
+from workbench_plugins.importers.tables.dialect import BY_SUFFIX, find_dialect, has_header
 from workbench_plugins.importers.tables.forms import (
     HEAD_CHARACTERS,
+    DelimitedForm,
     Form,
     as_cell,
     flat_keys,
@@ -45,6 +46,11 @@ _MAX_PROBLEMS = 200
 _SPLIT_WORDS = {"train": "train", "training": "train", "dev": "validation", "valid": "validation", "val": "validation",
                 "validation": "validation", "test": "test"}  # fmt: skip
 _BLANK_LINES = 0.05
+_BROKEN, _BROKEN_TEXTS = 0.5, 0.35
+"""How sure of a table of JSON with lines that are none, with columns that tell much or little."""
+_NAME_WORDS = 3
+_BY_NAME, _BY_QUOTE = 0.2, 0.65
+"""How sure by the name alone, and where a quote that is never closed swallows what follows cells parted by a mark."""
 
 
 class TableStream(ABC):
@@ -102,6 +108,14 @@ class TableStream(ABC):
         named = str(getattr(self.options, role))
         if named:
             return self._named(named)
+        if chosen is None and isinstance(self._form, DelimitedForm) and self._form.alone:
+            raise WorkbenchError(
+                "There is one row in this file: a header alone, it seems.",
+                why=f"No column of it is recognised as the {role}.",
+                fix=f"Check that the file was written whole, or name the column of the {role} in the import options.",
+                file=self.path,
+                line=1,
+            )
         if chosen is None:
             raise WorkbenchError(
                 f"No column is recognised as the {role}.",
@@ -185,6 +199,7 @@ class _Look:
     form: str
     headed: bool
     profiles: list[Profile]
+    broken: int = 0
 
     def call(self, column: int) -> str:
         if self.headed:
@@ -228,21 +243,25 @@ def _look_json(lines: Sequence[str]) -> _Look | None:
     import json
 
     values = []
+    broken = 0
     for line in lines:
         if not line.strip():
             continue
         try:
             value = json.loads(line)
         except (ValueError, RecursionError):
-            return None
-        if not isinstance(value, dict):
-            return None
-        values.append(value)
+            value = None
+        if isinstance(value, dict):
+            values.append(value)
+        else:
+            broken += 1
+    if broken > len(values):
+        return None
     names = tuple(dict.fromkeys(key for value in values for key in flat_keys(value)))
     if not names:
         return None
     rows = [[as_cell(value_at(value, name)) for name in names] for value in values]
-    return _Look("JSON Lines", True, profiles_of(names, rows))
+    return _Look("JSON Lines", True, profiles_of(names, rows), broken)
 
 
 def _look_parquet(path: Path) -> _Look | None:
@@ -260,9 +279,36 @@ def _look_parquet(path: Path) -> _Look | None:
 def _sniff(look: Callable[[_Look], Sniff | None]) -> Callable[[bytes, Path], Sniff | None]:
     def sniff(head: bytes, path: Path) -> Sniff | None:
         seen = _look(head, path)
-        return None if seen is None else look(seen)
+        found = None if seen is None else look(seen)
+        if found is None or seen is None:
+            return _by_name_alone(head, path)
+        if seen.broken:
+            # still the importer that knows best what is wrong; a column of text alone is less telling than spans
+            return replace(found, confidence=min(found.confidence, _BROKEN if look is not _texts else _BROKEN_TEXTS))
+        return found
 
     return sniff
+
+
+def _by_name_alone(head: bytes, path: Path) -> Sniff | None:
+    """Of a file that is called a table: so that reading it says what is wrong, and in which line."""
+    text = decode_head(head)
+    if path.suffix.lower() not in BY_SUFFIX or text is None or not text.strip():
+        return None
+    lines = sample_lines(text)
+    if looks_like_json(lines, path):
+        return None
+    found = find_dialect(lines, path.suffix, whole=len(text) < HEAD_CHARACTERS - 4)
+    if found is not None and len(found[1]) > 1:
+        return None
+    quoted = found is not None and len(found[1][0]) > 1 and len(lines) > 1 and '"' in text
+    if found is not None and not quoted and not has_header(found[1]):
+        first = found[1][0]
+        if len(first) < 2 or any(len(cell.split()) > _NAME_WORDS for cell in first):
+            return None  # one line of running text
+    return Sniff(
+        _BY_QUOTE if quoted else _BY_NAME, "A table by its name, but no row of it can be read below the first."
+    )
 
 
 def _labelled(look: _Look) -> Sniff | None:
