@@ -102,7 +102,9 @@ class LabelIndex:
 def decode_body(body: str, kind: RecordType, number: int = 0) -> Record:
     """The record stored as ``body``, its dataset's ``number``-th; :class:`WorkbenchError` if it is not of its type."""
     try:
-        return kind.cls.from_json(json.loads(body))
+        values = json.loads(body)
+        del body  # a long series is 100 MB of text: let go of it where nobody else holds it
+        return kind.cls.from_json(values)
     except (ValueError, KeyError, TypeError) as error:
         raise WorkbenchError(
             f"A stored {kind.title} cannot be read{f', record {number:,}' if number else ''}: {error}.",
@@ -116,6 +118,12 @@ COLUMNS = "r.id, r.position, r.split, r.document, r.edited, r.source, b.body, b.
 
 def stored(row: Sequence[Any], kind: RecordType) -> StoredRecord:
     """A :class:`StoredRecord` from a row of :data:`COLUMNS`."""
+    return taken(list(row), kind)
+
+
+def taken(row: list[Any], kind: RecordType) -> StoredRecord:
+    """The same of a row that nobody else holds: its body is taken out of it, and freed as soon as it is parsed."""
+    record = decode_body(row.pop(6), kind, row[1] + 1)
     return StoredRecord(
         id=row[0],
         position=row[1],
@@ -123,6 +131,6 @@ def stored(row: Sequence[Any], kind: RecordType) -> StoredRecord:
         document=row[3],
         edited=bool(row[4]),
         source=row[5],
-        record=decode_body(row[6], kind, row[1] + 1),
-        raw=row[7],
+        record=record,
+        raw=row[6],
     )

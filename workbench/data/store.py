@@ -24,7 +24,7 @@ from workbench.data.connection import Connections, backup_path, explain
 from workbench.data.edits import Edit
 from workbench.data.history import HistoryEntry, Outcome
 from workbench.data.query import Query, where
-from workbench.data.rows import COLUMNS, stored
+from workbench.data.rows import COLUMNS, taken
 from workbench.data.statistics import DatasetStatistics, compute_statistics
 
 EVERYTHING = Query()
@@ -278,9 +278,10 @@ class DatasetStore:
                 values,
             )
             try:
-                while rows := cursor.fetchmany(512):
-                    for row in rows:
-                        yield stored(row, kind)
+                while (row := cursor.fetchone()) is not None:
+                    own = list(row)
+                    row = None
+                    yield taken(own, kind)
             finally:
                 cursor.close()
 
