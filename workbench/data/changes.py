@@ -20,7 +20,7 @@ from workbench.data.rows import (
     encode_body,
     fold,
     problem_of,
-    stored,
+    taken,
 )
 
 _MANY = 500  # parameters in one statement; SQLite's oldest limit is 999
@@ -45,8 +45,9 @@ def read_records(
             f"SELECT {COLUMNS}, r.dataset_id FROM records r JOIN bodies b ON b.id = r.id WHERE r.id IN ({marks(some)})",
             some,
         )
-        for row in rows:
-            found[row[0]] = stored(row, kinds[row[8]])
+        while (row := rows.fetchone()) is not None:
+            own, row = list(row), None  # nobody else holds its body then, which is let go of once it is parsed
+            found[own[0]] = taken(own, kinds[own[8]])
     return [found[number] for number in ids if number in found]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Any
@@ -103,7 +103,7 @@ def decode_body(body: str, kind: RecordType, number: int = 0) -> Record:
     """The record stored as ``body``, its dataset's ``number``-th; :class:`WorkbenchError` if it is not of its type."""
     try:
         values = json.loads(body)
-        del body  # a long series is 100 MB of text: let go of it where nobody else holds it
+        del body  # see taken
         return kind.cls.from_json(values)
     except (ValueError, KeyError, TypeError) as error:
         raise WorkbenchError(
@@ -116,13 +116,11 @@ def decode_body(body: str, kind: RecordType, number: int = 0) -> Record:
 COLUMNS = "r.id, r.position, r.split, r.document, r.edited, r.source, b.body, b.raw"
 
 
-def stored(row: Sequence[Any], kind: RecordType) -> StoredRecord:
-    """A :class:`StoredRecord` from a row of :data:`COLUMNS`."""
-    return taken(list(row), kind)
-
-
 def taken(row: list[Any], kind: RecordType) -> StoredRecord:
-    """The same of a row that nobody else holds: its body is taken out of it, and freed as soon as it is parsed."""
+    """A :class:`StoredRecord` from a row of :data:`COLUMNS` that nobody else holds.
+
+    Its body is taken out of it, and freed as soon as it is parsed: a long series is 100 MB of text.
+    """
     record = decode_body(row.pop(6), kind, row[1] + 1)
     return StoredRecord(
         id=row[0],

@@ -279,8 +279,7 @@ class DatasetStore:
             )
             try:
                 while (row := cursor.fetchone()) is not None:
-                    own = list(row)
-                    row = None
+                    own, row = list(row), None  # nobody else holds its body then: see taken
                     yield taken(own, kind)
             finally:
                 cursor.close()
